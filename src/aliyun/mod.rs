@@ -1,0 +1,9 @@
+//! One authenticated call to an RPC-style API of Alibaba Cloud, knowing no product.
+//!
+//! `request` says what to call, `sign` makes it a signed HTTP request (pure), `budget` says when it may go,
+//! `client` makes exactly one attempt, `error` turns whatever came back into something to decide by.
+
+pub mod credentials;
+pub mod endpoint;
+pub mod request;
+pub mod sign;

@@ -1,0 +1,41 @@
+//! Environment variables.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// The process's environment, or a fixed one.
+#[derive(Clone, Debug)]
+pub struct Env(Kind);
+
+#[derive(Clone, Debug)]
+enum Kind {
+    Process,
+    Fixed(Arc<BTreeMap<String, String>>),
+}
+
+impl Env {
+    /// The process's own environment.
+    pub fn process() -> Self {
+        Self(Kind::Process)
+    }
+
+    /// An environment with just these variables.
+    pub fn fixed<'a>(variables: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
+        Self(Kind::Fixed(Arc::new(
+            variables
+                .into_iter()
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .collect(),
+        )))
+    }
+
+    /// The value of `name`; an empty one counts as unset, as in the vendor's libraries.
+    #[expect(clippy::disallowed_methods, reason = "the one place that asks the system")]
+    pub fn get(&self, name: &str) -> Option<String> {
+        match &self.0 {
+            Kind::Process => std::env::var(name).ok(),
+            Kind::Fixed(variables) => variables.get(name).cloned(),
+        }
+        .filter(|value| !value.is_empty())
+    }
+}

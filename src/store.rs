@@ -1,0 +1,346 @@
+//! The last known state of every target, and the only place where polling and serving meet.
+//!
+//! A failure never drops, zeroes or changes a fact: it stands beside the facts that were seen before it.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use crate::model::{AccountName, Failure, InstanceId, InstanceStatus, Outcome, Reason, Target, UnixMillis};
+
+/// The state, shared by all.
+#[derive(Debug, Default)]
+pub struct Store(Mutex<State>);
+
+/// What is known of one target.
+#[derive(Clone, Debug, PartialEq)]
+pub struct InstanceState {
+    /// What is polled, and how it is shown.
+    pub target: Arc<Target>,
+    /// The facts of the last success.
+    pub facts: Option<Facts>,
+    /// Why the last poll failed, if it did.
+    pub failure: Option<Failure>,
+}
+
+/// The facts of a success, never without the time at which they were seen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Facts {
+    /// What the API said.
+    pub status: InstanceStatus,
+    /// When it said so.
+    pub seen: UnixMillis,
+}
+
+/// What is known of one account.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AccountState {
+    /// The account.
+    pub name: AccountName,
+    /// The poll interval in force, stretched where the budget demands it.
+    pub interval: Duration,
+    /// The account has instances, and none of them has had an outcome yet.
+    pub waiting: bool,
+}
+
+/// The state at one moment. Cheap: it shares every instance's state with the store.
+#[derive(Clone, Debug, Default)]
+pub struct Snapshot {
+    /// Sorted by name.
+    pub accounts: Vec<AccountState>,
+    /// Sorted by account, then by id.
+    pub instances: Vec<Arc<InstanceState>>,
+}
+
+/// What an outcome changed, for whoever logs it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// The same as before.
+    None,
+    /// The first success, or the first after a failure.
+    Succeeded,
+    /// The first failure, or one for another reason than before.
+    Failed,
+}
+
+#[derive(Debug, Default)]
+struct State(BTreeMap<AccountName, Account>);
+
+#[derive(Debug, Default)]
+struct Account {
+    interval: Duration,
+    instances: BTreeMap<InstanceId, Arc<InstanceState>>,
+}
+
+impl Store {
+    /// Sets what is polled for an account. Known facts of targets that stay are kept, others dropped.
+    pub fn set_targets(&self, account: &AccountName, interval: Duration, targets: &[Arc<Target>]) {
+        self.with(|state| {
+            let account = state.0.entry(account.clone()).or_default();
+            let mut known = std::mem::take(&mut account.instances);
+            account.interval = interval;
+            account.instances = targets
+                .iter()
+                .map(|target| {
+                    let known = known.remove(&target.instance_id);
+                    let state = InstanceState {
+                        target: Arc::clone(target),
+                        facts: known.as_ref().and_then(|known| known.facts.clone()),
+                        failure: known.and_then(|known| known.failure.clone()),
+                    };
+                    (target.instance_id.clone(), Arc::new(state))
+                })
+                .collect();
+        });
+    }
+
+    /// Sets the poll interval in force.
+    pub fn set_interval(&self, account: &AccountName, interval: Duration) {
+        self.with(|state| state.0.entry(account.clone()).or_default().interval = interval);
+    }
+
+    /// Takes in the outcome of a poll that ended at `now`.
+    ///
+    /// A throttled poll says nothing about the instance: it counts only once the facts are older than the
+    /// interval in force.
+    pub fn record(&self, target: &Target, outcome: Outcome, now: UnixMillis) -> Change {
+        self.with(|state| {
+            // A target that has left the configuration meanwhile has no place to record to.
+            let Some(account) = state.0.get_mut(&target.account) else {
+                return Change::None;
+            };
+            let Some(known) = account.instances.get_mut(&target.instance_id) else {
+                return Change::None;
+            };
+            let still_fresh = known
+                .facts
+                .as_ref()
+                .is_some_and(|facts| now.seconds_since(facts.seen) < account.interval.as_secs_f64());
+            if still_fresh && matches!(&outcome, Err(failure) if failure.reason == Reason::Throttled) {
+                return Change::None;
+            }
+            let change = match &outcome {
+                Ok(_) if known.up() => Change::None,
+                Ok(_) => Change::Succeeded,
+                Err(new) if known.failure.as_ref().is_some_and(|old| old.reason == new.reason) => {
+                    Change::None
+                }
+                Err(_) => Change::Failed,
+            };
+            let known = Arc::make_mut(known);
+            match outcome {
+                Ok(status) => {
+                    known.facts = Some(Facts { status, seen: now });
+                    known.failure = None;
+                }
+                Err(failure) => known.failure = Some(failure),
+            }
+            change
+        })
+    }
+
+    /// The state at this moment.
+    pub fn snapshot(&self) -> Snapshot {
+        self.with(|state| Snapshot {
+            accounts: state
+                .0
+                .iter()
+                .map(|(name, account)| AccountState {
+                    name: name.clone(),
+                    interval: account.interval,
+                    waiting: !account.instances.is_empty()
+                        && !account.instances.values().any(|instance| instance.tried()),
+                })
+                .collect(),
+            instances: state
+                .0
+                .values()
+                .flat_map(|account| account.instances.values())
+                .map(Arc::clone)
+                .collect(),
+        })
+    }
+
+    fn with<T>(&self, work: impl FnOnce(&mut State) -> T) -> T {
+        work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl InstanceState {
+    /// The last poll succeeded.
+    pub fn up(&self) -> bool {
+        self.facts.is_some() && self.failure.is_none()
+    }
+
+    /// A poll has had an outcome.
+    pub fn tried(&self) -> bool {
+        self.facts.is_some() || self.failure.is_some()
+    }
+}
+
+impl Snapshot {
+    /// Every account has had an outcome.
+    pub fn ready(&self) -> bool {
+        !self.accounts.iter().any(|account| account.waiting)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const INTERVAL: Duration = Duration::from_secs(300);
+
+    fn target(id: &str) -> Arc<Target> {
+        Arc::new(Target {
+            account: "prod".into(),
+            instance_id: id.into(),
+            region: "cn-hangzhou".to_owned(),
+            name: None,
+            labels: BTreeMap::new(),
+        })
+    }
+
+    fn store(ids: &[&str]) -> Store {
+        let store = Store::default();
+        let targets: Vec<_> = ids.iter().map(|id| target(id)).collect();
+        store.set_targets(&"prod".into(), INTERVAL, &targets);
+        store
+    }
+
+    fn issued(count: i64) -> Outcome {
+        Ok(InstanceStatus {
+            certificates_issued: Some(count),
+            ..InstanceStatus::default()
+        })
+    }
+
+    fn failed(reason: Reason) -> Outcome {
+        Err(Failure {
+            reason,
+            detail: String::new(),
+        })
+    }
+
+    fn only(store: &Store) -> InstanceState {
+        let snapshot = store.snapshot();
+        assert_eq!(snapshot.instances.len(), 1);
+        (*snapshot.instances[0]).clone()
+    }
+
+    fn at(seconds: i64) -> UnixMillis {
+        UnixMillis::from_seconds(seconds)
+    }
+
+    #[test]
+    fn a_target_not_yet_tried_is_down_without_an_error() {
+        let state = only(&store(&["a"]));
+        assert!(!state.up() && !state.tried() && state.failure.is_none());
+    }
+
+    #[test]
+    fn a_success_replaces_the_facts_whole() {
+        let store = store(&["a"]);
+        let first = InstanceStatus {
+            ca_type: Some("ROOT".to_owned()),
+            ..InstanceStatus::default()
+        };
+        assert_eq!(store.record(&target("a"), Ok(first), at(1)), Change::Succeeded);
+        assert_eq!(store.record(&target("a"), issued(7), at(2)), Change::None);
+        let facts = only(&store).facts.unwrap();
+        assert_eq!(
+            (facts.status.ca_type, facts.status.certificates_issued, facts.seen),
+            (None, Some(7), at(2))
+        );
+    }
+
+    #[test]
+    fn every_failure_keeps_the_facts_and_their_age() {
+        for reason in Reason::ALL {
+            let store = store(&["a"]);
+            store.record(&target("a"), issued(7), at(1));
+            assert_eq!(
+                store.record(&target("a"), failed(reason), at(1000)),
+                Change::Failed,
+                "{reason}"
+            );
+            let state = only(&store);
+            assert!(!state.up(), "{reason}");
+            assert_eq!(state.failure.unwrap().reason, reason);
+            assert_eq!(state.facts.unwrap().seen, at(1));
+        }
+    }
+
+    #[test]
+    fn a_throttled_poll_changes_nothing_inside_the_interval() {
+        let store = store(&["a"]);
+        store.record(&target("a"), issued(7), at(0));
+        assert_eq!(
+            store.record(&target("a"), failed(Reason::Throttled), at(299)),
+            Change::None
+        );
+        assert!(only(&store).up());
+        assert_eq!(
+            store.record(&target("a"), failed(Reason::Throttled), at(300)),
+            Change::Failed
+        );
+        assert!(!only(&store).up());
+    }
+
+    #[test]
+    fn a_throttled_poll_of_an_instance_never_seen_is_a_failure() {
+        let store = store(&["a"]);
+        assert_eq!(
+            store.record(&target("a"), failed(Reason::Throttled), at(0)),
+            Change::Failed
+        );
+    }
+
+    #[test]
+    fn a_change_is_reported_once() {
+        let store = store(&["a"]);
+        let changes = [
+            store.record(&target("a"), failed(Reason::Timeout), at(1)),
+            store.record(&target("a"), failed(Reason::Timeout), at(2)),
+            store.record(&target("a"), failed(Reason::Server), at(3)),
+            store.record(&target("a"), issued(1), at(4)),
+            store.record(&target("a"), issued(1), at(5)),
+        ];
+        assert_eq!(
+            changes,
+            [
+                Change::Failed,
+                Change::None,
+                Change::Failed,
+                Change::Succeeded,
+                Change::None
+            ]
+        );
+    }
+
+    #[test]
+    fn new_targets_keep_known_facts_and_drop_those_that_left() {
+        let store = store(&["a", "b"]);
+        store.record(&target("a"), issued(7), at(1));
+        store.set_targets(&"prod".into(), INTERVAL, &[target("a"), target("c")]);
+        let ids: Vec<_> = store
+            .snapshot()
+            .instances
+            .iter()
+            .map(|state| state.target.instance_id.to_string())
+            .collect();
+        assert_eq!(ids, ["a", "c"]);
+        assert!(store.snapshot().instances[0].up());
+        assert_eq!(store.record(&target("b"), issued(1), at(2)), Change::None);
+        assert_eq!(store.snapshot().instances.len(), 2);
+    }
+
+    #[test]
+    fn an_account_is_ready_after_its_first_outcome_or_without_targets() {
+        let store = store(&["a", "b"]);
+        store.set_targets(&"empty".into(), INTERVAL, &[]);
+        assert!(!store.snapshot().ready());
+        store.record(&target("a"), failed(Reason::Timeout), at(1));
+        assert!(store.snapshot().ready());
+    }
+}

@@ -1,0 +1,4 @@
+//! The integration tests; the list below is their table of contents.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+mod signing;
