@@ -4,6 +4,8 @@
 pub mod aliyun;
 pub mod host;
 pub mod model;
+pub mod pca;
+pub mod poll;
 pub mod secret;
 pub mod store;
 pub mod telemetry;

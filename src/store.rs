@@ -57,8 +57,10 @@ pub struct Snapshot {
 pub enum Change {
     /// The same as before.
     None,
-    /// The first success, or the first after a failure.
-    Succeeded,
+    /// The first success.
+    Seen,
+    /// The first success after a failure.
+    Recovered,
     /// The first failure, or one for another reason than before.
     Failed,
 }
@@ -121,7 +123,8 @@ impl Store {
             }
             let change = match &outcome {
                 Ok(_) if known.up() => Change::None,
-                Ok(_) => Change::Succeeded,
+                Ok(_) if known.failure.is_some() => Change::Recovered,
+                Ok(_) => Change::Seen,
                 Err(new) if known.failure.as_ref().is_some_and(|old| old.reason == new.reason) => {
                     Change::None
                 }
@@ -208,11 +211,11 @@ mod tests {
         store
     }
 
-    fn issued(count: i64) -> Outcome {
-        Ok(InstanceStatus {
+    fn issued(count: i64) -> InstanceStatus {
+        InstanceStatus {
             certificates_issued: Some(count),
             ..InstanceStatus::default()
-        })
+        }
     }
 
     fn failed(reason: Reason) -> Outcome {
@@ -245,8 +248,8 @@ mod tests {
             ca_type: Some("ROOT".to_owned()),
             ..InstanceStatus::default()
         };
-        assert_eq!(store.record(&target("a"), Ok(first), at(1)), Change::Succeeded);
-        assert_eq!(store.record(&target("a"), issued(7), at(2)), Change::None);
+        assert_eq!(store.record(&target("a"), Ok(first), at(1)), Change::Seen);
+        assert_eq!(store.record(&target("a"), Ok(issued(7)), at(2)), Change::None);
         let facts = only(&store).facts.unwrap();
         assert_eq!(
             (facts.status.ca_type, facts.status.certificates_issued, facts.seen),
@@ -258,7 +261,7 @@ mod tests {
     fn every_failure_keeps_the_facts_and_their_age() {
         for reason in Reason::ALL {
             let store = store(&["a"]);
-            store.record(&target("a"), issued(7), at(1));
+            store.record(&target("a"), Ok(issued(7)), at(1));
             assert_eq!(
                 store.record(&target("a"), failed(reason), at(1000)),
                 Change::Failed,
@@ -274,7 +277,7 @@ mod tests {
     #[test]
     fn a_throttled_poll_changes_nothing_inside_the_interval() {
         let store = store(&["a"]);
-        store.record(&target("a"), issued(7), at(0));
+        store.record(&target("a"), Ok(issued(7)), at(0));
         assert_eq!(
             store.record(&target("a"), failed(Reason::Throttled), at(299)),
             Change::None
@@ -303,8 +306,8 @@ mod tests {
             store.record(&target("a"), failed(Reason::Timeout), at(1)),
             store.record(&target("a"), failed(Reason::Timeout), at(2)),
             store.record(&target("a"), failed(Reason::Server), at(3)),
-            store.record(&target("a"), issued(1), at(4)),
-            store.record(&target("a"), issued(1), at(5)),
+            store.record(&target("a"), Ok(issued(1)), at(4)),
+            store.record(&target("a"), Ok(issued(1)), at(5)),
         ];
         assert_eq!(
             changes,
@@ -312,7 +315,7 @@ mod tests {
                 Change::Failed,
                 Change::None,
                 Change::Failed,
-                Change::Succeeded,
+                Change::Recovered,
                 Change::None
             ]
         );
@@ -321,7 +324,7 @@ mod tests {
     #[test]
     fn new_targets_keep_known_facts_and_drop_those_that_left() {
         let store = store(&["a", "b"]);
-        store.record(&target("a"), issued(7), at(1));
+        store.record(&target("a"), Ok(issued(7)), at(1));
         store.set_targets(&"prod".into(), INTERVAL, &[target("a"), target("c")]);
         let ids: Vec<_> = store
             .snapshot()
@@ -331,7 +334,7 @@ mod tests {
             .collect();
         assert_eq!(ids, ["a", "c"]);
         assert!(store.snapshot().instances[0].up());
-        assert_eq!(store.record(&target("b"), issued(1), at(2)), Change::None);
+        assert_eq!(store.record(&target("b"), Ok(issued(1)), at(2)), Change::None);
         assert_eq!(store.snapshot().instances.len(), 2);
     }
 

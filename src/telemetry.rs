@@ -140,16 +140,16 @@ impl Telemetry {
         self.duplicates.with_label_values(&[account]);
     }
 
-    /// A call that was sent, how long it took, and why it failed if it did.
-    pub fn called(&self, account: &AccountName, action: &str, took: Duration, failed: Option<Reason>) {
-        let labels = [account.as_str(), action];
-        self.requests.with_label_values(&labels).inc();
+    /// A call goes out.
+    pub fn sent(&self, account: &AccountName, action: &str) {
+        self.requests.with_label_values(&[account.as_str(), action]).inc();
+    }
+
+    /// A call has ended, well or not, after this time.
+    pub fn ended(&self, account: &AccountName, action: &str, took: Duration) {
         self.durations
-            .with_label_values(&labels)
+            .with_label_values(&[account.as_str(), action])
             .observe(took.as_secs_f64());
-        if let Some(reason) = failed {
-            self.failed(account, action, reason);
-        }
     }
 
     /// A call that failed, sent or not.
@@ -171,11 +171,9 @@ impl Telemetry {
             .inc_by(time.as_secs_f64());
     }
 
-    /// Instances that came more than once in one answer.
-    pub fn duplicated(&self, account: &AccountName, count: u64) {
-        self.duplicates
-            .with_label_values(&[account.as_str()])
-            .inc_by(count);
+    /// An answer named an instance more than once.
+    pub fn duplicated(&self, account: &AccountName) {
+        self.duplicates.with_label_values(&[account.as_str()]).inc();
     }
 
     /// Every own metric as it is now, sorted by name.

@@ -3,7 +3,10 @@
 //! `request` says what to call, `sign` makes it a signed HTTP request (pure), `budget` says when it may go,
 //! `client` makes exactly one attempt, `error` turns whatever came back into something to decide by.
 
+pub mod budget;
+pub mod client;
 pub mod credentials;
 pub mod endpoint;
+pub mod error;
 pub mod request;
 pub mod sign;

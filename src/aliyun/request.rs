@@ -13,6 +13,8 @@ pub struct Request {
     pub version: &'static str,
     /// The action, such as `GetCAInstanceStatus`.
     pub action: &'static str,
+    /// The permission that it needs, such as `yundun-cert:GetCAInstanceStatus`.
+    pub ram_action: &'static str,
     /// The action's own parameters, not encoded.
     pub parameters: BTreeMap<String, String>,
 }

@@ -1,0 +1,258 @@
+//! The loop of one account: wait for what is due and for a slot, poll, record, log what changed.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::{Id, JoinError, JoinSet};
+use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, error, info, warn};
+
+use super::{Schedule, retry};
+use crate::aliyun::budget::{Budget, Slot};
+use crate::aliyun::endpoint::Endpoint;
+use crate::aliyun::error::{CallError, Retry};
+use crate::host::Host;
+use crate::model::{AccountName, Failure, InstanceId, Outcome, Reason, Target};
+use crate::pca::{Answer, GET_CA_INSTANCE_STATUS_RAM_ACTION, Pca};
+use crate::store::{Change, Store};
+use crate::telemetry::Telemetry;
+
+/// The demand below which an overfull budget counts as sufficient again, so that the log does not flap.
+const SUFFICIENT: f64 = 0.9;
+
+/// Polls the instances of one account.
+#[derive(Debug)]
+pub struct Poller {
+    /// The account.
+    pub account: AccountName,
+    /// Its instances, each with the endpoint to ask.
+    pub targets: Vec<(Arc<Target>, Endpoint)>,
+    /// How often each of them is to be polled.
+    pub interval: Duration,
+    /// Calls in any second.
+    pub requests_per_second: u8,
+    /// The calls.
+    pub pca: Pca,
+    /// When they may go.
+    pub budget: Budget,
+    /// Where outcomes go.
+    pub store: Arc<Store>,
+    /// The counters.
+    pub telemetry: Arc<Telemetry>,
+    /// Clock and randomness.
+    pub host: Host,
+}
+
+/// When to end, other than on request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Until {
+    /// Never.
+    Stopped,
+    /// When every instance has been polled and no retry is pending.
+    Settled,
+}
+
+/// A poll that is back.
+type Landed = (InstanceId, Result<Answer, CallError>);
+
+/// The state of a running loop.
+struct Running {
+    poller: Poller,
+    targets: BTreeMap<InstanceId, (Arc<Target>, Endpoint)>,
+    schedule: Schedule<InstanceId>,
+    flights: JoinSet<Landed>,
+    /// Which flight is whose, to know it even if it panics.
+    in_flight: HashMap<Id, InstanceId>,
+    /// Instances that the last answer about them named more than once.
+    duplicated: BTreeSet<InstanceId>,
+    overdrawn: bool,
+    first_round: Option<Instant>,
+}
+
+impl Poller {
+    /// Polls until asked to stop, and then waits for the calls that are under way.
+    pub async fn run(self, until: Until, stop: CancellationToken) {
+        let now = Instant::now();
+        let targets: BTreeMap<_, _> = self
+            .targets
+            .iter()
+            .map(|target| (target.0.instance_id.clone(), target.clone()))
+            .collect();
+        let schedule = Schedule::new(
+            targets.keys().cloned(),
+            self.interval,
+            self.requests_per_second,
+            now,
+        );
+        let mut running = Running {
+            poller: self,
+            targets,
+            schedule,
+            flights: JoinSet::new(),
+            in_flight: HashMap::new(),
+            duplicated: BTreeSet::new(),
+            overdrawn: false,
+            first_round: Some(now),
+        };
+        running.measure();
+        running.poll(until, &stop).await;
+        while let Some(landed) = running.flights.join_next_with_id().await {
+            running.land(landed);
+        }
+    }
+}
+
+impl Running {
+    async fn poll(&mut self, until: Until, stop: &CancellationToken) {
+        while until == Until::Stopped || !self.schedule.settled() {
+            let due = self.schedule.due();
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => return,
+                Some(landed) = self.flights.join_next_with_id() => self.land(landed),
+                slot = slot_when_due(&self.poller.budget, due) => self.start(slot, due),
+            }
+        }
+    }
+
+    fn start(&mut self, slot: Slot, due: Option<Instant>) {
+        let now = Instant::now();
+        let target = self.schedule.take(now).and_then(|id| self.targets.get(&id));
+        let Some((target, endpoint)) = target.cloned() else {
+            slot.unused();
+            return;
+        };
+        let waited = due.map_or(Duration::ZERO, |due| now - due);
+        self.poller.telemetry.waited(&self.poller.account, waited);
+        let pca = self.poller.pca.clone();
+        let id = target.instance_id.clone();
+        let flight = self.flights.spawn(async move {
+            let answer = pca.instance_status(slot, &endpoint, &target.instance_id).await;
+            (target.instance_id.clone(), answer)
+        });
+        self.in_flight.insert(flight.id(), id);
+    }
+
+    fn land(&mut self, landed: Result<(Id, Landed), JoinError>) {
+        match landed {
+            Ok((flight, (id, result))) => {
+                self.in_flight.remove(&flight);
+                self.record(&id, result);
+            }
+            Err(panicked) => {
+                // One instance's answer met a defect here: the others must not suffer.
+                let Some(id) = self.in_flight.remove(&panicked.id()) else {
+                    return;
+                };
+                error!(account = %self.poller.account, instance_id = %id, "a poll panicked, please report it");
+                self.schedule.done(&id, Instant::now(), |_| None);
+                let failure = Failure {
+                    reason: Reason::Other,
+                    detail: "a defect in this exporter".to_owned(),
+                };
+                self.take_in(&id, Err(failure));
+            }
+        }
+        self.measure();
+    }
+
+    fn record(&mut self, id: &InstanceId, result: Result<Answer, CallError>) {
+        let random = &self.poller.host.random;
+        self.schedule.done(id, Instant::now(), |made| match &result {
+            Ok(_) => None,
+            Err(error) => match error.retry() {
+                Retry::Never => None,
+                Retry::Later => retry::delay(made, random.fraction()),
+                Retry::AtOnce => retry::delay(made, 0.0),
+            },
+        });
+        let outcome = match result {
+            Ok(answer) => {
+                self.note_duplicate(id, answer.duplicated);
+                Ok(answer.status)
+            }
+            Err(error) => Err(error.failure(GET_CA_INSTANCE_STATUS_RAM_ACTION)),
+        };
+        self.take_in(id, outcome);
+    }
+
+    fn note_duplicate(&mut self, id: &InstanceId, duplicated: bool) {
+        if !duplicated {
+            self.duplicated.remove(id);
+            return;
+        }
+        self.poller.telemetry.duplicated(&self.poller.account);
+        if self.duplicated.insert(id.clone()) {
+            warn!(
+                account = %self.poller.account,
+                instance_id = %id,
+                "the answer names the instance more than once; the entry in use, or the latest, is shown",
+            );
+        }
+    }
+
+    fn take_in(&mut self, id: &InstanceId, outcome: Outcome) {
+        let Some((target, _)) = self.targets.get(id) else {
+            return;
+        };
+        let failure = outcome.as_ref().err().cloned();
+        let change = self
+            .poller
+            .store
+            .record(target, outcome, self.poller.host.clock.now());
+        let account = &self.poller.account;
+        match (change, failure) {
+            (Change::Failed, Some(Failure { reason, detail })) => {
+                warn!(%account, instance_id = %id, %reason, detail, "poll failed, the last known facts stay");
+            }
+            (Change::Recovered, _) => info!(%account, instance_id = %id, "poll succeeds again"),
+            (Change::Seen, _) => debug!(%account, instance_id = %id, "first facts"),
+            (Change::Failed | Change::None, _) => {}
+        }
+    }
+
+    /// Shows what the budget allows, says once when it is too small, and when the first round is complete.
+    fn measure(&mut self) {
+        let poller = &self.poller;
+        self.schedule.set_slot_time(poller.budget.mean_slot_time());
+        let demand = self.schedule.demand();
+        poller.telemetry.set_demand(&poller.account, demand);
+        poller
+            .store
+            .set_interval(&poller.account, self.schedule.interval_in_force());
+        if !self.overdrawn && demand > 1.0 {
+            self.overdrawn = true;
+            warn!(
+                account = %poller.account,
+                configured_interval = ?poller.interval,
+                interval_in_force = ?self.schedule.interval_in_force(),
+                "the budget is too small for this many instances, so each is polled less often; \
+                 raise requests_per_second or the interval",
+            );
+        } else if self.overdrawn && demand < SUFFICIENT {
+            self.overdrawn = false;
+            info!(account = %poller.account, "the budget suffices again");
+        }
+        if let Some(start) = self.first_round.take_if(|_| self.schedule.settled()) {
+            let snapshot = poller.store.snapshot();
+            let of_account = snapshot
+                .instances
+                .iter()
+                .filter(|state| state.target.account == poller.account);
+            let up = of_account.filter(|state| state.up()).count();
+            let took = start.elapsed();
+            info!(account = %poller.account, instances = self.targets.len(), up, ?took, "first round complete");
+        }
+    }
+}
+
+/// A slot, once one is needed.
+async fn slot_when_due(budget: &Budget, due: Option<Instant>) -> Slot {
+    match due {
+        Some(due) => sleep_until(due).await,
+        None => std::future::pending().await,
+    }
+    budget.slot().await
+}

@@ -1,0 +1,345 @@
+//! The plan of one account's polls: the first round, even spreading, retries and overload in one rule.
+//!
+//! Pure: it never waits, draws or asks for the time. It does not know what a poll is; the budget is not its
+//! business beyond the number of slots and how long a call holds one.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Debug;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// How many turns may be made up for at once after a delay.
+const CATCH_UP: u32 = 5;
+
+/// When each target's next poll is.
+#[derive(Debug)]
+pub struct Schedule<K> {
+    interval: Duration,
+    slots: u32,
+    slot_time: Duration,
+    /// Ordered by the last attempt; those never tried come first.
+    turns: BTreeSet<(Option<Instant>, K)>,
+    retries: BTreeSet<(Instant, K)>,
+    targets: BTreeMap<K, Place>,
+    next_turn: Instant,
+}
+
+/// Where a target stands. One in flight is neither in `turns` nor in `retries`.
+#[derive(Clone, Copy, Debug, Default)]
+struct Place {
+    last_attempt: Option<Instant>,
+    retry_due: Option<Instant>,
+    retries_made: usize,
+    in_flight: bool,
+}
+
+impl<K: Clone + Ord + Debug> Schedule<K> {
+    /// A plan to poll each target once per `interval`, within a budget of `slots`, the first one at `now`.
+    pub fn new(targets: impl IntoIterator<Item = K>, interval: Duration, slots: u8, now: Instant) -> Self {
+        let targets: BTreeMap<_, _> = targets.into_iter().map(|key| (key, Place::default())).collect();
+        Self {
+            interval,
+            slots: u32::from(slots.max(1)),
+            slot_time: Duration::from_secs(1),
+            turns: targets.keys().map(|key| (None, key.clone())).collect(),
+            retries: BTreeSet::new(),
+            targets,
+            next_turn: now,
+        }
+    }
+
+    /// When the next poll is due; `None` while every target is in flight, or without any.
+    pub fn due(&self) -> Option<Instant> {
+        let turn = (!self.turns.is_empty()).then_some(self.next_turn);
+        let retry = self.retries.first().map(|(due, _)| *due);
+        [turn, retry].into_iter().flatten().min()
+    }
+
+    /// Takes the target to poll at `now`, if one is due; it is in flight until it is `done`.
+    pub fn take(&mut self, now: Instant) -> Option<K> {
+        let key = if self.next_turn <= now && !self.turns.is_empty() {
+            let (_, key) = self.turns.pop_first()?;
+            // Who lost time catches up a little, and never in a burst of a whole backlog.
+            let earliest = now.checked_sub(self.gap() * CATCH_UP).unwrap_or(self.next_turn);
+            self.next_turn = (self.next_turn + self.gap()).max(earliest);
+            let place = self.targets.get_mut(&key)?;
+            if let Some(due) = place.retry_due.take() {
+                self.retries.remove(&(due, key.clone()));
+            }
+            place.retries_made = 0;
+            key
+        } else if self.retries.first().is_some_and(|(due, _)| *due <= now) {
+            let (_, key) = self.retries.pop_first()?;
+            let place = self.targets.get_mut(&key)?;
+            self.turns.remove(&(place.last_attempt, key.clone()));
+            place.retry_due = None;
+            place.retries_made += 1;
+            key
+        } else {
+            return None;
+        };
+        let place = self.targets.get_mut(&key)?;
+        place.last_attempt = Some(now);
+        place.in_flight = true;
+        Some(key)
+    }
+
+    /// A target that was in flight is back. `retry` is asked, with the number of retries made since the last
+    /// regular turn, how long to wait before another; it is not asked while the budget is overdrawn.
+    pub fn done(&mut self, key: &K, now: Instant, retry: impl FnOnce(usize) -> Option<Duration>) {
+        let overdrawn = self.demand() >= 1.0;
+        let Some(place) = self.targets.get_mut(key).filter(|place| place.in_flight) else {
+            return;
+        };
+        place.in_flight = false;
+        self.turns.insert((place.last_attempt, key.clone()));
+        let wait = if overdrawn {
+            None
+        } else {
+            retry(place.retries_made)
+        };
+        if let Some(wait) = wait {
+            place.retry_due = Some(now + wait);
+            self.retries.insert((now + wait, key.clone()));
+        }
+    }
+
+    /// Takes over how long a call holds its slot on average.
+    pub fn set_slot_time(&mut self, slot_time: Duration) {
+        self.slot_time = slot_time;
+    }
+
+    /// Calls that the targets ask for / calls that the slots allow.
+    pub fn demand(&self) -> f64 {
+        self.count() / self.interval.as_secs_f64() * self.slot_time.as_secs_f64() / f64::from(self.slots)
+    }
+
+    /// The interval at which each target is really polled.
+    pub fn interval_in_force(&self) -> Duration {
+        self.interval.mul_f64(self.demand().max(1.0))
+    }
+
+    /// Every target has been tried, none is in flight and none waits for a retry.
+    pub fn settled(&self) -> bool {
+        let in_flight = self.targets.len() - self.turns.len();
+        self.retries.is_empty() && in_flight == 0 && !self.any_untried()
+    }
+
+    fn any_untried(&self) -> bool {
+        self.turns
+            .first()
+            .is_some_and(|(last_attempt, _)| last_attempt.is_none())
+    }
+
+    fn gap(&self) -> Duration {
+        if self.any_untried() || self.demand() >= 1.0 {
+            // Twice as often as the slots allow: it is the slots that set the pace then.
+            Duration::from_secs_f64(0.5 / f64::from(self.slots))
+        } else {
+            self.interval.div_f64(self.count().max(1.0))
+        }
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "nobody has 2^52 instances")]
+    fn count(&self) -> f64 {
+        self.targets.len() as f64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const INTERVAL: Duration = Duration::from_secs(300);
+
+    fn seconds(seconds: f64) -> Duration {
+        Duration::from_secs_f64(seconds)
+    }
+
+    /// Polls everything that is due for `span`, each poll taking no time, and returns (second, target).
+    fn run(schedule: &mut Schedule<u32>, start: Instant, span: Duration) -> Vec<(f64, u32)> {
+        let mut polls = Vec::new();
+        while let Some(due) = schedule.due().filter(|due| *due < start + span) {
+            let key = schedule.take(due).expect("what is due can be taken");
+            polls.push(((due - start).as_secs_f64(), key));
+            schedule.done(&key, due, |_| None);
+        }
+        polls
+    }
+
+    fn times(polls: &[(f64, u32)], target: u32) -> Vec<f64> {
+        polls
+            .iter()
+            .filter(|(_, key)| *key == target)
+            .map(|(time, _)| *time)
+            .collect()
+    }
+
+    #[test]
+    fn the_first_round_runs_at_the_budgets_speed() {
+        let start = Instant::now();
+        let mut schedule = Schedule::new(0..100, INTERVAL, 5, start);
+        let polls = run(&mut schedule, start, seconds(10.05));
+        assert_eq!(polls.len(), 100, "100 targets at twice 5 a second take 10 s");
+        assert!(polls.iter().map(|(_, key)| *key).eq(0..100));
+    }
+
+    #[test]
+    fn after_the_first_round_polls_are_spread_evenly() {
+        let start = Instant::now();
+        let mut schedule = Schedule::new(0..100, INTERVAL, 5, start);
+        run(&mut schedule, start, seconds(10.05));
+        let polls = run(&mut schedule, start, seconds(900.0));
+        for pair in polls.windows(2) {
+            assert!(
+                (pair[1].0 - pair[0].0 - 3.0).abs() < 1e-6,
+                "{pair:?} are not 3 s apart"
+            );
+        }
+    }
+
+    #[test]
+    fn no_target_ever_waits_longer_than_the_interval() {
+        let start = Instant::now();
+        for count in [1, 2, 7, 100] {
+            let mut schedule = Schedule::new(0..count, INTERVAL, 5, start);
+            let polls = run(&mut schedule, start, seconds(3000.0));
+            for target in 0..count {
+                let times = times(&polls, target);
+                assert!(times.len() >= 10, "{count} targets: {times:?}");
+                assert!(
+                    times.windows(2).all(|pair| pair[1] - pair[0] <= 300.0 + 1e-6),
+                    "{count}: {times:?}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_target_in_flight_is_not_taken_again() {
+        let start = Instant::now();
+        let mut schedule = Schedule::new([1], seconds(1.0), 5, start);
+        assert_eq!(schedule.take(start), Some(1));
+        assert_eq!(schedule.due(), None);
+        assert_eq!(schedule.take(start + seconds(100.0)), None);
+    }
+
+    #[test]
+    fn a_slow_target_does_not_delay_the_others() {
+        let start = Instant::now();
+        let mut schedule = Schedule::new(0..3, seconds(30.0), 5, start);
+        assert_eq!(schedule.take(start), Some(0));
+        let polls = run(&mut schedule, start, seconds(300.0));
+        assert!(times(&polls, 0).is_empty());
+        for target in [1, 2] {
+            assert!(
+                times(&polls, target)
+                    .windows(2)
+                    .all(|pair| pair[1] - pair[0] <= 30.0 + 1e-6)
+            );
+        }
+    }
+
+    #[test]
+    fn a_failed_poll_is_retried_ahead_of_its_turn_and_then_keeps_its_distance() {
+        let start = Instant::now();
+        let mut schedule = Schedule::new([1], INTERVAL, 5, start);
+        schedule.take(start);
+        schedule.done(&1, start, |made| (made == 0).then_some(seconds(2.0)));
+        assert_eq!(schedule.due(), Some(start + seconds(2.0)));
+        assert_eq!(schedule.take(start + seconds(1.9)), None);
+        assert_eq!(schedule.take(start + seconds(2.0)), Some(1));
+        schedule.done(&1, start + seconds(2.0), |made| {
+            (made == 0).then_some(seconds(2.0))
+        });
+        assert_eq!(
+            schedule.due(),
+            Some(start + INTERVAL),
+            "one retry was allowed, the next is a regular turn"
+        );
+    }
+
+    #[test]
+    fn a_regular_turn_starts_the_count_of_retries_again() {
+        let start = Instant::now();
+        let mut schedule = Schedule::new([1], INTERVAL, 5, start);
+        schedule.take(start);
+        schedule.done(&1, start, |_| Some(seconds(2.0)));
+        schedule.take(start + seconds(2.0));
+        schedule.done(&1, start + seconds(2.0), |_| None);
+        schedule.take(start + INTERVAL);
+        let mut asked = None;
+        schedule.done(&1, start + INTERVAL, |made| {
+            asked = Some(made);
+            None
+        });
+        assert_eq!(asked, Some(0));
+    }
+
+    #[test]
+    fn a_turn_goes_before_a_retry() {
+        let start = Instant::now();
+        let mut schedule = Schedule::new(0..2, INTERVAL, 5, start);
+        schedule.take(start);
+        schedule.done(&0, start, |_| Some(Duration::ZERO));
+        let both_due = start + seconds(1.0);
+        assert_eq!(schedule.take(both_due), Some(1), "never tried comes first");
+        assert_eq!(schedule.take(both_due), Some(0));
+    }
+
+    #[test]
+    fn a_turn_makes_a_waiting_retry_needless() {
+        let start = Instant::now();
+        let mut schedule = Schedule::new([1], INTERVAL, 5, start);
+        schedule.take(start);
+        schedule.done(&1, start, |_| Some(seconds(1000.0)));
+        assert_eq!(schedule.take(start + INTERVAL), Some(1));
+        schedule.done(&1, start + INTERVAL, |_| None);
+        assert!(schedule.settled(), "the retry is still there");
+    }
+
+    #[test]
+    fn an_overfull_plan_stretches_the_interval_and_retries_nothing() {
+        let start = Instant::now();
+        // 600 targets a minute at 5 slots of 1 s: twice what the budget allows.
+        let mut schedule = Schedule::new(0..600, seconds(60.0), 5, start);
+        assert!((schedule.demand() - 2.0).abs() < 1e-9);
+        assert_eq!(schedule.interval_in_force(), seconds(120.0));
+        schedule.take(start);
+        schedule.done(&0, start, |_| panic!("a retry was asked for"));
+        // Slower calls make it worse.
+        schedule.set_slot_time(seconds(1.5));
+        assert_eq!(schedule.interval_in_force(), seconds(180.0));
+    }
+
+    #[test]
+    fn a_long_delay_is_made_up_for_in_a_few_turns_only() {
+        let start = Instant::now();
+        let mut schedule = Schedule::new(0..100, INTERVAL, 5, start);
+        run(&mut schedule, start, seconds(20.0));
+        let late = start + seconds(10_000.0);
+        let mut at_once = 0;
+        while schedule.take(late).is_some() {
+            at_once += 1;
+        }
+        assert!((1..=7).contains(&at_once), "{at_once} turns at once");
+    }
+
+    #[test]
+    fn it_is_settled_when_all_were_tried_and_nothing_is_pending() {
+        let start = Instant::now();
+        let mut schedule = Schedule::new(0..2, INTERVAL, 5, start);
+        assert!(!schedule.settled());
+        schedule.take(start);
+        schedule.take(start + seconds(1.0));
+        assert!(!schedule.settled(), "both are in flight");
+        schedule.done(&0, start, |_| None);
+        schedule.done(&1, start, |_| Some(seconds(1.0)));
+        assert!(!schedule.settled(), "a retry is pending");
+        schedule.take(start + seconds(5.0));
+        schedule.done(&1, start, |_| None);
+        assert!(schedule.settled());
+        assert!(Schedule::<u32>::new([], INTERVAL, 5, start).settled());
+    }
+}
