@@ -1,6 +1,5 @@
 //! The `Transport` over a real network: reqwest, told to do nothing by itself.
 
-use std::error::Error as _;
 use std::time::Duration;
 
 use hyper::body::Bytes;
@@ -119,18 +118,12 @@ fn innermost(error: &reqwest::Error) -> String {
     cause.to_string()
 }
 
-fn has_tls_cause(error: &reqwest::Error) -> bool {
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let inside = error
-            .downcast_ref::<std::io::Error>()
-            .and_then(std::io::Error::get_ref);
-        if error.is::<rustls::Error>()
-            || inside.is_some_and(<dyn std::error::Error + Send + Sync>::is::<rustls::Error>)
-        {
-            return true;
-        }
-        cause = error.source();
-    }
-    false
+/// Whether a TLS error is among the causes. An `io::Error` hides the one that it wraps from `source`.
+fn has_tls_cause(error: &(dyn std::error::Error + 'static)) -> bool {
+    let wrapped = error
+        .downcast_ref::<std::io::Error>()
+        .and_then(std::io::Error::get_ref);
+    error.is::<rustls::Error>()
+        || wrapped.is_some_and(|wrapped| has_tls_cause(wrapped))
+        || error.source().is_some_and(has_tls_cause)
 }
