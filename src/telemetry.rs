@@ -27,6 +27,13 @@ pub struct Build {
     pub rustc: &'static str,
 }
 
+/// The build of this binary.
+pub const BUILD: Build = Build {
+    version: env!("CARGO_PKG_VERSION"),
+    revision: env!("PCA_REVISION"),
+    rustc: env!("PCA_RUSTC"),
+};
+
 /// Every own metric.
 #[derive(Debug)]
 pub struct Telemetry {
