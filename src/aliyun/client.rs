@@ -18,6 +18,8 @@ use crate::host::{Host, HttpRequest};
 use crate::model::AccountName;
 use crate::telemetry::Telemetry;
 
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
 /// Calls for one account.
 #[derive(Clone, Debug)]
 pub struct Client {
@@ -82,11 +84,10 @@ impl Client {
 }
 
 fn read(status: StatusCode, body: &[u8]) -> Result<Value, CallError> {
-    let body = String::from_utf8_lossy(body);
-    let body = body.trim_start_matches('\u{feff}');
-    let json = serde_json::from_str(body);
+    let body = body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body);
+    let json = serde_json::from_slice(body);
     // Even a 200 may carry an error.
-    if let Some(refusal) = Refusal::read(status, body, json.as_ref().ok()) {
+    if let Some(refusal) = Refusal::read(status, &String::from_utf8_lossy(body), json.as_ref().ok()) {
         return Err(CallError::Refused(refusal));
     }
     if status != StatusCode::OK {

@@ -47,6 +47,8 @@ pub struct Refusal {
     pub status: StatusCode,
     /// `RequestId`, by which the vendor's support finds the call.
     pub request_id: Option<String>,
+    /// `InvalidParameter` with a message that names `SecurityToken.Expired`.
+    pub token_expired: bool,
 }
 
 /// What a caller may do about a failed call.
@@ -137,15 +139,22 @@ impl Refusal {
         };
         let code = field("Code").filter(|code| is_plain(code))?;
         let succeeded = matches!(code, "OK" | "Ok" | "Success" | "200");
+        // The one code whose message decides: a token's end comes as a parameter that is not valid.
+        let token_expired = code.starts_with(INVALID_PARAMETER)
+            && field("Message").is_some_and(|message| message.contains("SecurityToken.Expired"));
         let request_id = field("RequestId").filter(|id| is_plain(id)).map(str::to_owned);
         (!succeeded).then(|| Self {
             code: code.to_owned(),
             status,
             request_id,
+            token_expired,
         })
     }
 
     fn reason(&self) -> Reason {
+        if self.token_expired {
+            return Reason::Authentication;
+        }
         // "Throttling.User" is known by "Throttling": each part before a dot counts.
         let mut prefix = self.code.as_str();
         loop {
@@ -172,6 +181,8 @@ impl std::fmt::Display for Refusal {
 
 const NONCE_USED: &str = "SignatureNonceUsed";
 
+const INVALID_PARAMETER: &str = "InvalidParameter";
+
 fn by_code(code: &str) -> Option<Reason> {
     Some(match code {
         "Throttling" | "Rejected.Throttling" | "FlowControlError" | "RequestsTooMany" => Reason::Throttled,
@@ -189,7 +200,7 @@ fn by_code(code: &str) -> Option<Reason> {
         "NotFound" => Reason::NotFound,
         "InvalidApi.NotFound" | "InvalidAction.NotFound" | "InvalidVersion" => Reason::Request,
         _ if code.starts_with("ServiceUnavailable") => Reason::Server,
-        _ if code.starts_with("MissingParameter") || code.starts_with("InvalidParameter") => Reason::Request,
+        _ if code.starts_with("MissingParameter") || code.starts_with(INVALID_PARAMETER) => Reason::Request,
         _ => return None,
     })
 }
@@ -379,6 +390,23 @@ mod tests {
         let error = refused(400, body).unwrap();
         let failure = error.failure("yundun-cert:GetCAInstanceStatus");
         assert!(!format!("{error} {error:?} {failure:?}").contains("canary"));
+    }
+
+    #[test]
+    fn a_token_that_expired_is_told_from_another_parameter_that_is_not_valid() {
+        let reason = |message: &str| {
+            refused(
+                400,
+                &format!(r#"{{"Code":"InvalidParameter","Message":"{message}"}}"#),
+            )
+            .unwrap()
+            .reason()
+        };
+        let named = "The specified parameter SecurityToken.Expired is not valid.";
+        assert_eq!(
+            (reason(named), reason("InstanceId")),
+            (Reason::Authentication, Reason::Request)
+        );
     }
 
     #[test]
