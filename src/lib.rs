@@ -25,5 +25,6 @@ pub mod model;
 pub mod pca;
 pub mod poll;
 pub mod secret;
+pub mod simulator;
 pub mod store;
 pub mod telemetry;

@@ -1,2 +1,99 @@
-//! Not written yet.
-fn main() {}
+//! The cloud's side on loopback: the API with a dozen telling instances, to try the exporter without a key.
+//!
+//! Not for production in any way: its key is public, and whoever reaches it may tell it what to do.
+
+use std::io::Write as _;
+use std::net::SocketAddr;
+
+use aliyun_pca_exporter::host::{Clock, Random};
+use aliyun_pca_exporter::simulator::{Delay, Key, Network, Server, World, telling};
+use anyhow::Context as _;
+use clap::Parser;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+/// Whose the key is.
+const USER: &str = "default";
+
+/// Plays Alibaba Cloud's private CA API: signatures, limit, errors and all.
+#[derive(Debug, Parser)]
+#[command(version)]
+struct Flags {
+    /// Where to listen; port 0 takes a free one
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:10066")]
+    listen_address: SocketAddr,
+    /// The id of the key that is known
+    #[arg(long, value_name = "ID", default_value = "testid")]
+    access_key_id: String,
+    /// The secret of the key that is known (it guards nothing)
+    #[arg(long, value_name = "SECRET", default_value = "testsecret")]
+    access_key_secret: String,
+    /// How many calls of its user any sliding second may hold
+    #[arg(long, value_name = "CALLS", default_value_t = 10)]
+    limit: usize,
+    /// How long a call is under way, and its answer back: 50ms, or a range such as 0ms..200ms
+    #[arg(long, value_name = "DELAY", default_value = "0ms")]
+    latency: Delay,
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let flags = Flags::parse();
+    let clock = Clock::system();
+    let world = World::new(clock.clone(), Random::system());
+    world.put_key(&flags.access_key_id, Key::plain(USER, &flags.access_key_secret));
+    world.set_limit(USER, flags.limit);
+    world.set_network(Network {
+        there: flags.latency,
+        back: flags.latency,
+    });
+    for instance in telling(clock.now()) {
+        world.put_instance(instance);
+    }
+    let mut terminate = signal(SignalKind::terminate()).context("cannot watch for SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("cannot watch for SIGINT")?;
+    let server = Server::bind(flags.listen_address, world)
+        .await
+        .with_context(|| format!("cannot listen on {}", flags.listen_address))?;
+    std::io::stdout()
+        .lock()
+        .write_all(welcome(&server.address().to_string()).as_bytes())
+        .context("cannot write to stdout")?;
+    let stop = CancellationToken::new();
+    tokio::join!(server.serve(stop.clone()), async {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        stop.cancel();
+    });
+    Ok(())
+}
+
+/// Where it listens, and what it can be told.
+fn welcome(address: &str) -> String {
+    let told = [
+        r#"{"set_fault": {"what": {"odd": "bad_gateway_html"}}}"#,
+        r#"{"set_fault": {"what": {"error": {"code": "Throttling.User", "status": 400}}, "times": {"every": 3}}}"#,
+        r#"{"set_fault": {"what": {"odd": "no_answer"}, "scope": {"instance": "cas-member-healthy-sub"}, "times": {"next": 2}}}"#,
+        r#"{"set_fault": {"what": {"answer": {"status": 200, "body": "anything"}}}}"#,
+        r#"{"remove_fault": 1}"#,
+        r#"{"clear_faults": {}}"#,
+        r#"{"put_instance": {"InstanceId": "cas-member-new", "Status": "USED", "Type": "SUB_ROOT"}}"#,
+        r#"{"remove_instance": "cas-member-healthy-sub"}"#,
+        r#"{"put_certificate": {"identifier": "160ae6bb538d538c70c01f81dcf2", "instance_id": "cas-member-healthy-sub"}}"#,
+        r#"{"set_unknown_instance": "empty_list"}"#,
+        r#"{"set_clock_offset": -1200}"#,
+        r#"{"set_limit": {"user": "default", "calls": 5}}"#,
+        r#"{"set_network": {"there": "0ms..200ms", "back": "0ms..200ms"}}"#,
+        r#"{"put_key": {"access_key_id": "STS.id", "access_key_secret": "secret", "security_token": "token", "user": "default"}}"#,
+    ];
+    let url = format!("http://{address}/simulator/");
+    let told = told
+        .map(|command| format!("  curl {url} -d '{command}'\n"))
+        .concat();
+    format!(
+        "pca-simulator listens on http://{address}\n\n\
+         See everything, the names of the odd answers too:\n  curl {url}\nTell it something:\n{told}"
+    )
+}

@@ -7,7 +7,7 @@ use hyper::body::Bytes;
 use super::transport::{Body, HttpRequest, HttpResponse, Sent, Transport, TransportError};
 
 /// The largest answer that is read, in bytes. A full page of `ListPcaCaCertificate` (2,000 entries) stays below.
-const LARGEST_BODY: usize = 4 << 20;
+pub const LARGEST_BODY: usize = 4 << 20;
 
 /// Connections that idle longer are closed by us, before the server does it under a call's feet.
 const IDLE: Duration = Duration::from_secs(5);

@@ -16,7 +16,7 @@ use std::sync::Arc;
 pub use clock::Clock;
 pub use env::Env;
 pub use files::Files;
-pub use http::{HttpClient, HttpClientError};
+pub use http::{HttpClient, HttpClientError, LARGEST_BODY};
 pub use random::Random;
 pub use tasks::{TaskFailed, Tasks};
 pub use transport::{Body, HttpRequest, HttpResponse, Sent, Transport, TransportError};

@@ -1,0 +1,195 @@
+//! Telling a served world what to do, in JSON: `GET /simulator/` shows it, `POST /simulator/` takes one `Command`.
+
+use std::collections::BTreeMap;
+
+use hyper::body::Bytes;
+use hyper::header::ALLOW;
+use hyper::{Method, StatusCode};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::cas::UnknownInstance;
+use super::fault::{Active, Fault, FaultId};
+use super::instance::Instance;
+use super::network::Network;
+use super::oddity::Oddity;
+use super::reply::{self, Response};
+use super::rules::Key;
+use super::world::World;
+use crate::secret::Secret;
+
+/// The one path, without its slash at the end.
+const PATH: &str = "/simulator";
+
+/// What a world can be told.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Command {
+    /// Sets a fault; the answer has its `id`.
+    SetFault(Fault),
+    /// Removes a fault by its id.
+    RemoveFault(FaultId),
+    /// Removes every fault.
+    ClearFaults {},
+    /// Adds an instance or replaces the one with its id; the fields are named as in the API.
+    PutInstance(Instance),
+    /// Removes the instance with this id.
+    RemoveInstance(String),
+    /// Says which instance issued a client or server certificate.
+    PutCertificate {
+        /// The certificate's id.
+        identifier: String,
+        /// The instance's id.
+        instance_id: String,
+    },
+    /// Sets how a question about an unknown instance is answered.
+    SetUnknownInstance(UnknownInstance),
+    /// Adds a key or replaces what belongs to its id.
+    PutKey {
+        /// The key's id.
+        access_key_id: String,
+        /// Its secret.
+        access_key_secret: Secret,
+        /// The token that must come with it.
+        #[serde(default)]
+        security_token: Option<Secret>,
+        /// Whose it is.
+        user: String,
+    },
+    /// Sets how many calls any sliding second may hold for a user and action.
+    SetLimit {
+        /// The user.
+        user: String,
+        /// The calls.
+        calls: usize,
+    },
+    /// Sets the cloud's clock this many seconds ahead (or, negative, behind).
+    SetClockOffset(i64),
+    /// Sets the delays.
+    SetNetwork(Network),
+}
+
+/// What is to see of a world; no secret.
+#[derive(Serialize)]
+struct Report<'a> {
+    now: String,
+    network: Network,
+    unknown_instance: UnknownInstance,
+    faults: &'a [Active],
+    /// By access key id.
+    users: BTreeMap<&'a str, &'a str>,
+    /// Those that differ from the default.
+    limits: &'a BTreeMap<String, usize>,
+    calls: Vec<Calls<'a>>,
+    refusals: &'a BTreeMap<String, u64>,
+    instances: Vec<&'a Instance>,
+    odd_answers: &'static [Oddity],
+}
+
+#[derive(Serialize)]
+struct Calls<'a> {
+    user: &'a str,
+    action: &'a str,
+    arrivals: usize,
+    most_in_one_window: usize,
+}
+
+/// Whether a path is the control's.
+pub(super) fn is_for(path: &str) -> bool {
+    path.strip_prefix(PATH)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// The answer to a request of the control's.
+pub(super) fn answer(world: &World, method: &Method, path: &str, body: &Bytes) -> Response {
+    let known = path
+        .strip_prefix(PATH)
+        .is_some_and(|rest| matches!(rest, "" | "/"));
+    match *method {
+        _ if !known => error(StatusCode::NOT_FOUND, &format!("there is only {PATH}/")),
+        Method::GET => text(StatusCode::OK, &report(world)),
+        Method::POST => match serde_json::from_slice::<Command>(body) {
+            Ok(command) => match world.obey(command) {
+                Ok(done) => text(StatusCode::OK, &done),
+                Err(refusal) => error(StatusCode::NOT_FOUND, refusal),
+            },
+            Err(problem) => error(StatusCode::BAD_REQUEST, &format!("no command: {problem}")),
+        },
+        _ => {
+            let mut response = error(StatusCode::METHOD_NOT_ALLOWED, "only GET and POST");
+            reply::set(&mut response, ALLOW, "GET, POST");
+            response
+        }
+    }
+}
+
+impl World {
+    /// Does what a command says; what there is to tell about it, or why there was nothing to do it to.
+    pub fn obey(&self, command: Command) -> Result<Value, &'static str> {
+        let found = |found: bool, what| found.then_some(()).ok_or(what);
+        match command {
+            Command::SetFault(fault) => return Ok(json!({ "id": self.set_fault(fault) })),
+            Command::RemoveFault(id) => found(self.remove_fault(id), "there is no fault with this id")?,
+            Command::ClearFaults {} => self.clear_faults(),
+            Command::PutInstance(instance) => self.put_instance(instance),
+            Command::RemoveInstance(id) => {
+                found(self.remove_instance(&id), "there is no instance with this id")?;
+            }
+            Command::PutCertificate {
+                identifier,
+                instance_id,
+            } => self.put_certificate(&identifier, &instance_id),
+            Command::SetUnknownInstance(answer) => self.set_unknown_instance(answer),
+            Command::PutKey {
+                access_key_id,
+                access_key_secret: secret,
+                security_token: token,
+                user,
+            } => self.put_key(&access_key_id, Key { user, secret, token }),
+            Command::SetLimit { user, calls } => self.set_limit(&user, calls),
+            Command::SetClockOffset(seconds) => self.set_clock_offset(seconds.saturating_mul(1000)),
+            Command::SetNetwork(network) => self.set_network(network),
+        }
+        Ok(json!({}))
+    }
+}
+
+fn report(world: &World) -> Value {
+    let now = world.now().to_string();
+    world.with(|state| {
+        json!(Report {
+            now,
+            network: state.network,
+            unknown_instance: state.cas.unknown,
+            faults: state.faults.active(),
+            users: state
+                .keys
+                .iter()
+                .map(|(id, key)| (id.as_str(), key.user.as_str()))
+                .collect(),
+            limits: &state.limits,
+            calls: state
+                .arrivals
+                .iter()
+                .map(|(user, action, series)| Calls {
+                    user,
+                    action,
+                    arrivals: series.all().len(),
+                    most_in_one_window: series.most_in_one_window(),
+                })
+                .collect(),
+            refusals: state.arrivals.refusals(),
+            instances: state.cas.instances.values().collect(),
+            odd_answers: Oddity::ALL,
+        })
+    })
+}
+
+fn error(status: StatusCode, problem: &str) -> Response {
+    text(status, &json!({ "error": problem }))
+}
+
+/// Indented, for people with curl.
+fn text(status: StatusCode, value: &Value) -> Response {
+    reply::response(status, "application/json", format!("{value:#}\n"))
+}
