@@ -20,6 +20,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod aliyun;
+pub mod exposition;
 pub mod host;
 pub mod model;
 pub mod pca;

@@ -1,5 +1,6 @@
 //! The integration tests; the list below is their table of contents.
 #![allow(clippy::unwrap_used, missing_docs)]
 
+mod exposition;
 mod http;
 mod signing;
