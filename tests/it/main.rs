@@ -3,4 +3,6 @@
 
 mod exposition;
 mod http;
+mod layers;
 mod signing;
+mod web;

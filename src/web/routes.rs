@@ -1,0 +1,192 @@
+//! Which path answers what: the metrics, the status page, health and readiness. Pure but for reading store and clock.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use http_body_util::Full;
+use hyper::body::Bytes;
+use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, X_CONTENT_TYPE_OPTIONS};
+use hyper::http::uri::PathAndQuery;
+use hyper::{Method, Response, StatusCode};
+
+use super::status_page;
+use crate::exposition::{self, Scope};
+use crate::host::Clock;
+use crate::store::{Snapshot, Store};
+use crate::telemetry::{Build, Telemetry};
+
+const PLAIN_TEXT: &str = "text/plain; charset=utf-8";
+
+/// The path of the metrics, such as `/metrics`: begins with a slash and is none of the server's own paths.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TelemetryPath(String);
+
+/// A text that cannot be the path of the metrics.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} cannot be the path of the metrics; write one such as /metrics, not / and nothing under /-/")]
+pub struct PathError(String);
+
+/// All that the server has to say.
+#[derive(Debug)]
+pub struct Site {
+    store: Arc<Store>,
+    telemetry: Arc<Telemetry>,
+    clock: Clock,
+    telemetry_path: TelemetryPath,
+    build: Build,
+    page_policy: HeaderValue,
+}
+
+/// What a path leads to.
+enum Route {
+    Metrics,
+    Status,
+    Healthy,
+    Ready,
+}
+
+impl FromStr for TelemetryPath {
+    type Err = PathError;
+
+    fn from_str(text: &str) -> Result<Self, PathError> {
+        let plain = text.starts_with('/')
+            && text
+                .parse::<PathAndQuery>()
+                .is_ok_and(|parsed| parsed.path() == text);
+        if plain && text != "/" && !text.starts_with("/-/") {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(PathError(text.to_owned()))
+        }
+    }
+}
+
+impl fmt::Display for TelemetryPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Site {
+    /// A site that shows what `store` and `telemetry` hold whenever it is asked.
+    pub fn new(
+        store: Arc<Store>,
+        telemetry: Arc<Telemetry>,
+        clock: Clock,
+        telemetry_path: TelemetryPath,
+        build: Build,
+    ) -> Self {
+        Self {
+            store,
+            telemetry,
+            clock,
+            telemetry_path,
+            build,
+            page_policy: status_page::content_security_policy(),
+        }
+    }
+
+    /// The answer to a request. The body is whole even for HEAD: the server leaves it out and keeps its length.
+    pub(super) fn answer(&self, method: &Method, path: &str, draining: bool) -> Response<Full<Bytes>> {
+        let Some(route) = self.route(path) else {
+            return plain(StatusCode::NOT_FOUND, "There is nothing at this path.\n");
+        };
+        if method != Method::GET && method != Method::HEAD {
+            let mut refusal = plain(StatusCode::METHOD_NOT_ALLOWED, "Only GET and HEAD work here.\n");
+            refusal
+                .headers_mut()
+                .insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+            return refusal;
+        }
+        match route {
+            Route::Metrics => {
+                let (own, now) = (self.telemetry.gather(), self.clock.now());
+                let text = exposition::text(&self.store.snapshot(), &own, now, Scope::Scrape);
+                response(StatusCode::OK, exposition::CONTENT_TYPE, text)
+            }
+            Route::Status => self.status_page(),
+            Route::Healthy => plain(StatusCode::OK, "aliyun-pca-exporter is healthy.\n"),
+            Route::Ready if draining => plain(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "Not ready: draining before the exit.\n",
+            ),
+            Route::Ready => readiness(&self.store.snapshot()),
+        }
+    }
+
+    fn route(&self, path: &str) -> Option<Route> {
+        match path {
+            "/" => Some(Route::Status),
+            "/-/healthy" => Some(Route::Healthy),
+            "/-/ready" => Some(Route::Ready),
+            other if other == self.telemetry_path.0 => Some(Route::Metrics),
+            _ => None,
+        }
+    }
+
+    fn status_page(&self) -> Response<Full<Bytes>> {
+        let (snapshot, now) = (self.store.snapshot(), self.clock.now());
+        let page = status_page::render(&snapshot, now, &self.telemetry_path, &self.build);
+        let mut response = response(StatusCode::OK, "text/html; charset=utf-8", page);
+        let headers = response.headers_mut();
+        headers.insert("content-security-policy", self.page_policy.clone());
+        headers.insert("referrer-policy", HeaderValue::from_static("no-referrer"));
+        response
+    }
+}
+
+fn readiness(snapshot: &Snapshot) -> Response<Full<Bytes>> {
+    if snapshot.ready() {
+        return plain(StatusCode::OK, "aliyun-pca-exporter is ready.\n");
+    }
+    let waiting = snapshot.accounts.iter().filter(|account| account.waiting);
+    let names: Vec<_> = waiting.map(|account| account.name.as_str()).collect();
+    let sentence = format!("Not ready: no poll has ended yet for {}.\n", names.join(", "));
+    plain(StatusCode::SERVICE_UNAVAILABLE, sentence)
+}
+
+fn plain(status: StatusCode, text: impl Into<Bytes>) -> Response<Full<Bytes>> {
+    response(status, PLAIN_TEXT, text)
+}
+
+fn response(status: StatusCode, media_type: &'static str, body: impl Into<Bytes>) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(body.into()));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_telemetry_path_is_one_that_a_request_can_have() {
+        for path in ["/metrics", "/pca/metrics", "/-metrics", "/m/"] {
+            assert_eq!(path.parse::<TelemetryPath>().unwrap().to_string(), path);
+        }
+    }
+
+    #[test]
+    fn a_telemetry_path_takes_no_other_page_away() {
+        for path in [
+            "",
+            "metrics",
+            "/",
+            "/-/ready",
+            "/-/x",
+            "/a?b",
+            "/a#b",
+            "/a b",
+            "*",
+            "http://a/b",
+        ] {
+            let error = path.parse::<TelemetryPath>().unwrap_err().to_string();
+            assert!(error.starts_with(&format!("{path:?} cannot be")), "{error}");
+        }
+    }
+}
