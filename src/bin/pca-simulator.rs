@@ -46,6 +46,7 @@ async fn main() -> anyhow::Result<()> {
     world.set_network(Network {
         there: flags.latency,
         back: flags.latency,
+        down: false,
     });
     for instance in telling(clock.now()) {
         world.put_instance(instance);
@@ -86,6 +87,8 @@ fn welcome(address: &str) -> String {
         r#"{"set_clock_offset": -1200}"#,
         r#"{"set_limit": {"user": "default", "calls": 5}}"#,
         r#"{"set_network": {"there": "0ms..200ms", "back": "0ms..200ms"}}"#,
+        r#"{"set_network": {"down": true}}"#,
+        r#"{"set_network": {}}"#,
         r#"{"put_key": {"access_key_id": "STS.id", "access_key_secret": "secret", "security_token": "token", "user": "default"}}"#,
     ];
     let url = format!("http://{address}/simulator/");

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// Both ways. No delay by default.
+/// Both ways. Up and without delay by default.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Network {
@@ -14,6 +14,8 @@ pub struct Network {
     pub there: Delay,
     /// From the arrival to the answer's head.
     pub back: Delay,
+    /// Nobody gets through: connections are refused (on a socket: closed unanswered), and nothing arrives.
+    pub down: bool,
 }
 
 /// A range of delays, each equally likely: `0ms..200ms`, or `50ms` for always the same.

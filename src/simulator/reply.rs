@@ -26,6 +26,8 @@ pub enum Reply {
     Closed,
     /// Nothing, on an open connection.
     Never,
+    /// No connection at all: the network is down.
+    Refused,
 }
 
 /// An answer with this status and body.

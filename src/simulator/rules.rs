@@ -112,10 +112,11 @@ impl Nonces {
 }
 
 fn check_time(sent: &str, now: UnixMillis) -> Result<(), ApiError> {
-    // The one spelling of the rules: UTC, whole seconds.
-    let time: jiff::Timestamp = Some(sent)
-        .filter(|sent| sent.len() == "2025-12-16T00:00:00Z".len() && sent.ends_with('Z'))
-        .and_then(|sent| sent.parse().ok())
+    // The rules know one spelling only: UTC, whole seconds.
+    let time: jiff::Timestamp = sent
+        .parse()
+        .ok()
+        .filter(|time: &jiff::Timestamp| time.to_string() == sent && time.subsec_nanosecond() == 0)
         .ok_or_else(|| {
             ApiError::new(
                 "InvalidTimeStamp.Format",

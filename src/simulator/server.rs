@@ -138,7 +138,7 @@ async fn hand_over(reply: Reply) -> Result<hyper::Response<Outgoing>, Close> {
         }
         Reply::CutShort(response) => Ok(half(response, End::FlushThenClose)),
         Reply::Stalled(response) => Ok(half(response, End::Stall)),
-        Reply::Closed => Err(Close),
+        Reply::Closed | Reply::Refused => Err(Close),
         Reply::Never => future::pending().await,
     }
 }

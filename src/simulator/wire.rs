@@ -34,10 +34,12 @@ impl Wire {
 
     /// One exchange, delays included; what `Reply` asks for beyond that is left to whoever hands it over.
     pub(super) async fn exchange(&self, request: HttpRequest) -> Reply {
+        let Some((there, back)) = self.world.delays() else {
+            return Reply::Refused;
+        };
         let (answered, answer) = oneshot::channel();
         let world = self.world.clone();
         self.under_way.spawn(async move {
-            let (there, back) = world.delays();
             pause(there).await;
             let reply = world.receive(&request);
             pause(back).await;
@@ -64,6 +66,7 @@ impl Transport for Wire {
                 Reply::Stalled(response) => Ok(received(response, |_| Box::pin(future::pending()))),
                 Reply::Closed => Err(closed()),
                 Reply::Never => future::pending().await,
+                Reply::Refused => Err(TransportError::Connect("the simulator refused it".to_owned())),
             }
         })
     }

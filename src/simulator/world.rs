@@ -17,7 +17,7 @@ use super::error::ApiError;
 use super::fault::{Fault, FaultId, Faults, Misbehaviour};
 use super::format::Format;
 use super::instance::Instance;
-use super::network::Network;
+use super::network::{Delay, Network};
 use super::reply::{self, Reply};
 use super::rules::{self, Arriving, DEFAULT_LIMIT, Key, Nonces};
 use crate::host::{Clock, HttpRequest, Random};
@@ -111,7 +111,7 @@ impl World {
         self.with(|state| state.faults.clear());
     }
 
-    /// Sets how long calls are under way.
+    /// Sets how long calls are under way, and whether they get through.
     pub fn set_network(&self, network: Network) {
         self.with(|state| state.network = network);
     }
@@ -190,14 +190,11 @@ impl World {
         })
     }
 
-    /// How long one call takes to the cloud, and its answer back.
-    pub(super) fn delays(&self) -> (Duration, Duration) {
+    /// How long one call takes to the cloud, and its answer back; none if it does not get there.
+    pub(super) fn delays(&self) -> Option<(Duration, Duration)> {
         let network = self.with(|state| state.network);
-        let random = &self.0.random;
-        (
-            network.there.pick(random.fraction()),
-            network.back.pick(random.fraction()),
-        )
+        let pick = |delay: Delay| delay.pick(self.0.random.fraction());
+        (!network.down).then(|| (pick(network.there), pick(network.back)))
     }
 
     pub(super) fn with<T>(&self, action: impl FnOnce(&mut State) -> T) -> T {

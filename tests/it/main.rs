@@ -4,5 +4,7 @@
 mod exposition;
 mod http;
 mod layers;
+mod official_sdk;
 mod signing;
+mod simulator;
 mod web;
