@@ -79,34 +79,34 @@ impl Call {
 
     /// Whether the proof was made with this secret; the refusal repeats what should have been signed.
     pub(super) fn check_signature(&self, secret: &str) -> Result<(), ApiError> {
-        let (right, message) = match &self.proof {
+        let message = match &self.proof {
             Proof::Acs3 {
                 canonical_request,
                 signature,
             } => {
                 let to_sign = acs3::string_to_sign(canonical_request);
-                (
-                    *signature == acs3::signature(secret, &to_sign),
-                    format!(
-                        "Specified signature does not match our calculation. server StringToSign is [{to_sign}] \
-                         server CanonicalRequest is [{canonical_request}]"
-                    ),
+                if *signature == acs3::signature(secret, &to_sign) {
+                    return Ok(());
+                }
+                format!(
+                    "Specified signature does not match our calculation. server StringToSign is [{to_sign}] \
+                     server CanonicalRequest is [{canonical_request}]"
                 )
             }
             Proof::HmacSha1 {
                 string_to_sign,
                 signature,
-            } => (
-                *signature == hmac_sha1::signature(secret, string_to_sign),
+            } => {
+                if *signature == hmac_sha1::signature(secret, string_to_sign) {
+                    return Ok(());
+                }
                 format!(
                     "Specified signature is not matched with our calculation. server string to sign \
                      is:{string_to_sign}"
-                ),
-            ),
+                )
+            }
         };
-        right
-            .then_some(())
-            .ok_or_else(|| ApiError::new("SignatureDoesNotMatch", 400, message))
+        Err(ApiError::new("SignatureDoesNotMatch", 400, message))
     }
 
     fn read_acs3(
