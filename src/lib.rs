@@ -20,6 +20,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod aliyun;
+pub mod config;
 pub mod exposition;
 pub mod host;
 pub mod model;
@@ -30,3 +31,4 @@ pub mod simulator;
 pub mod store;
 pub mod telemetry;
 pub mod web;
+pub mod yaml;

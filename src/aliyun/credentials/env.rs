@@ -4,7 +4,8 @@ use super::{Credentials, CredentialsError};
 use crate::host::Host;
 use crate::secret::Secret;
 
-const ID: &str = "ALIBABA_CLOUD_ACCESS_KEY_ID";
+/// The variable of the key id.
+pub(super) const ID: &str = "ALIBABA_CLOUD_ACCESS_KEY_ID";
 const SECRET: &str = "ALIBABA_CLOUD_ACCESS_KEY_SECRET";
 const TOKEN: &str = "ALIBABA_CLOUD_SECURITY_TOKEN";
 

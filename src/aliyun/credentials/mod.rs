@@ -88,6 +88,14 @@ impl Provider {
         Ok(credentials)
     }
 
+    /// Where the key id stands: accounts that agree in it would share one key.
+    pub fn access_key_id(&self) -> Source {
+        match self {
+            Self::AccessKey(access_key) => access_key.access_key_id.clone(),
+            Self::Env => Source::Variable(env::ID.to_owned()),
+        }
+    }
+
     /// The provider's name in the configuration.
     pub const fn name(&self) -> &'static str {
         match self {

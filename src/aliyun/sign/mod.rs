@@ -25,6 +25,19 @@ pub enum Scheme {
     HmacSha1,
 }
 
+impl Scheme {
+    /// Every scheme, the recommended one first.
+    pub const ALL: [Self; 2] = [Self::Acs3HmacSha256, Self::HmacSha1];
+
+    /// The scheme's name in the configuration.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Acs3HmacSha256 => "acs3-hmac-sha256",
+            Self::HmacSha1 => "hmac-sha1",
+        }
+    }
+}
+
 /// The request, signed with `credentials` for the instant `time` and this `nonce`, ready for the wire.
 ///
 /// Always a POST with its parameters in the query, as the official SDKs send it: a proxy may repeat a GET.

@@ -1,0 +1,119 @@
+//! The configuration: what the file says, as values that cannot be wrong. Where to start reading.
+//!
+//! `file` is the shape of the YAML, `validate` turns the shape into the values below and tells every error at
+//! once; `credentials`, `targets`, `labels`, `duration` and `value` know the rules of their parts. `plan` says what a configuration
+//! asks of the API. Nothing below `app` sees a `Config`.
+
+mod credentials;
+mod duration;
+mod file;
+mod labels;
+mod plan;
+mod targets;
+mod validate;
+mod value;
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use zeroize::Zeroizing;
+
+use crate::aliyun::credentials::Provider;
+use crate::aliyun::endpoint::Endpoint;
+use crate::aliyun::sign::Scheme;
+use crate::host::Files;
+use crate::model::{AccountName, Target};
+use crate::yaml;
+
+pub use plan::Plan;
+
+/// A valid configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// How instances are polled.
+    pub poll: Poll,
+    /// One or more accounts, whose names differ.
+    pub accounts: Vec<Account>,
+}
+
+/// How instances are polled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Poll {
+    /// How often each instance is asked: 1 s to 1 d, 5 min by default.
+    pub interval: Duration,
+    /// For one request: 1 s to 1 min and no longer than the interval; by default 10 s, or the interval if that
+    /// is shorter.
+    pub timeout: Duration,
+}
+
+/// A key, its budget, and the instances that are asked with it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account {
+    /// The `account` label.
+    pub name: AccountName,
+    /// Where the API answers; each target's region decides if there is none.
+    pub endpoint: Option<Endpoint>,
+    /// The budget: 1 to 10, 5 by default.
+    pub requests_per_second: u8,
+    /// How calls are signed.
+    pub signature: Scheme,
+    /// How to come by the key.
+    pub credentials: Provider,
+    /// One or more instances, whose ids differ. Each has its region, and the account's labels under its own.
+    pub targets: Vec<Arc<Target>>,
+}
+
+/// Why there is no configuration; prints as one line for each thing that is wrong.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("{path}: cannot be read: {error}", path = path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        error: std::io::Error,
+    },
+    /// The file says something that it must not.
+    #[error("{}", Lines(path, errors))]
+    Invalid {
+        /// The file.
+        path: PathBuf,
+        /// Everything that is wrong, in the order of the file.
+        errors: Vec<yaml::Error>,
+    },
+}
+
+/// `config.yaml:12: accounts[0].region: …`, a line for each error.
+struct Lines<'e>(&'e Path, &'e [yaml::Error]);
+
+impl Config {
+    /// Reads the file at `path`. Relative `…_file` paths in it are taken from the folder that it stands in.
+    ///
+    /// The files and variables that it names are not looked at: they may come later, and change.
+    pub fn load(path: &Path, files: &Files) -> Result<Self, ConfigError> {
+        let text = files.read(path).map_err(|error| ConfigError::Unreadable {
+            path: path.to_owned(),
+            error,
+        })?;
+        let text = Zeroizing::new(text);
+        let folder = path.parent().unwrap_or(Path::new(""));
+        let read = yaml::read(&text, |file, problems| validate::config(file, folder, problems));
+        read.map_err(|errors| ConfigError::Invalid {
+            path: path.to_owned(),
+            errors,
+        })
+    }
+}
+
+impl fmt::Display for Lines<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, error) in self.1.iter().enumerate() {
+            let separator = if index == 0 { "" } else { "\n" };
+            write!(f, "{separator}{}:{error}", self.0.display())?;
+        }
+        Ok(())
+    }
+}
