@@ -1,0 +1,389 @@
+//! Configurations that load, and every kind that must not: each error with its path and line, none with a secret.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use aliyun_pca_exporter::aliyun::credentials::{Provider, Source};
+use aliyun_pca_exporter::config::{Account, Config, ConfigError, Plan};
+use aliyun_pca_exporter::host::Files;
+use proptest::prelude::*;
+
+/// Keys of the schema that a later version will take; the example does not promise them.
+const NOT_SUPPORTED_YET: [&str; 27] = [
+    "assume_role",
+    "certificates",
+    "chain",
+    "cli_file",
+    "default",
+    "disable_imdsv1",
+    "discovery",
+    "duration",
+    "ecs_metadata",
+    "exclude",
+    "external_id",
+    "forget_after",
+    "identifier",
+    "include",
+    "ini_file",
+    "match",
+    "oidc",
+    "oidc_provider_arn",
+    "oidc_token_file",
+    "policy",
+    "profile",
+    "role_arn",
+    "role_name",
+    "role_session_name",
+    "source",
+    "sts_endpoint",
+    "uri",
+];
+
+fn load(text: &str) -> Result<Config, ConfigError> {
+    Config::load(Path::new("config.yaml"), &Files::memory([("config.yaml", text)]))
+}
+
+/// The cases of a folder: the path and the text of each.
+fn cases(folder: &str) -> Vec<(PathBuf, String)> {
+    let mut cases: Vec<_> = std::fs::read_dir(Path::new("tests/data/config").join(folder))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "yaml"))
+        .map(|path| (path.clone(), std::fs::read_to_string(&path).unwrap()))
+        .collect();
+    cases.sort();
+    cases
+}
+
+/// An account as the `.means` files write it.
+fn describe(account: &Account) -> String {
+    let mut text = format!(
+        "account {:?}: {} a second, {}, endpoint {}, {}\n",
+        account.name.as_str(),
+        account.requests_per_second,
+        account.signature.as_str(),
+        account
+            .endpoint
+            .as_ref()
+            .map_or("of the region".to_owned(), ToString::to_string),
+        account.credentials.name(),
+    );
+    if let Provider::AccessKey(key) = &account.credentials {
+        for (part, source) in [
+            ("id", Some(&key.access_key_id)),
+            ("secret", Some(&key.access_key_secret)),
+            ("token", key.security_token.as_ref()),
+        ] {
+            match source {
+                Some(Source::Inline(secret)) => writeln!(text, "  {part} inline {:?}", secret.expose()),
+                Some(Source::File(path)) => writeln!(text, "  {part} in the file {}", path.display()),
+                Some(Source::Variable(name)) => writeln!(text, "  {part} in the variable {name}"),
+                None => Ok(()),
+            }
+            .unwrap();
+        }
+    }
+    for target in &account.targets {
+        assert_eq!(target.account, account.name);
+        write!(text, "  {:?} in {}", target.instance_id.as_str(), target.region).unwrap();
+        if let Some(name) = &target.name {
+            write!(text, ", named {name:?}").unwrap();
+        }
+        let labels: Vec<_> = target
+            .labels
+            .iter()
+            .map(|(name, value)| format!("{name}={value:?}"))
+            .collect();
+        let separator = if labels.is_empty() { "" } else { ", " };
+        writeln!(text, "{separator}{}", labels.join(" ")).unwrap();
+    }
+    text
+}
+
+#[test]
+fn every_good_configuration_means_what_is_written_beside_it() {
+    let cases = cases("good");
+    assert!(!cases.is_empty());
+    for (path, text) in cases {
+        let files = Files::memory([("/etc/pca/config.yaml", text.as_str())]);
+        let config = Config::load(Path::new("/etc/pca/config.yaml"), &files)
+            .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let (interval, timeout) = (config.poll.interval.as_secs(), config.poll.timeout.as_secs());
+        let mut means = format!("poll every {interval} s, timeout {timeout} s\n");
+        means.extend(config.accounts.iter().map(describe));
+        let expected = std::fs::read_to_string(path.with_extension("means")).unwrap();
+        assert_eq!(means, expected, "{}", path.display());
+    }
+}
+
+#[test]
+fn every_bad_configuration_says_what_is_wrong_and_where() {
+    let cases = cases("bad");
+    assert!(cases.len() >= 40);
+    let mut wrong = Vec::new();
+    for (path, text) in cases {
+        let expected = std::fs::read_to_string(path.with_extension("expect")).unwrap();
+        let found = load(&text).map_or_else(|error| format!("{error}\n"), |_| "it loads\n".to_owned());
+        if found != expected {
+            wrong.push(format!(
+                "{}\nexpected:\n{expected}found:\n{found}",
+                path.display()
+            ));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn no_error_repeats_a_secret_wherever_it_stands() {
+    let mut with_secret = 0;
+    for (path, text) in cases("bad") {
+        let error = load(&text).unwrap_err();
+        let shown = format!("{error} {error:?}");
+        assert!(!shown.contains("CANARY"), "{}: {shown}", path.display());
+        with_secret += usize::from(text.contains("CANARY"));
+    }
+    assert!(with_secret >= 15, "only {with_secret} cases hold a secret");
+}
+
+#[test]
+fn a_loaded_configuration_does_not_show_its_secrets() {
+    let config = load(
+        "accounts:\n\
+         - name: prod\n  \
+           credentials: {access_key: {access_key_id: CANARY, access_key_secret: CANARY, security_token: CANARY}}\n  \
+           instances: [{id: cas-member-1}]\n",
+    )
+    .unwrap();
+    let shown = format!("{config:?} {}", Plan::of(&config));
+    assert!(!shown.contains("CANARY"), "{shown}");
+}
+
+#[test]
+fn a_file_that_is_not_there_is_named() {
+    let error = Config::load(Path::new("/etc/pca/config.yaml"), &Files::memory([])).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "/etc/pca/config.yaml: cannot be read: entity not found"
+    );
+}
+
+#[test]
+fn a_file_that_is_not_utf_8_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("config.yaml");
+    std::fs::write(&path, b"accounts:\n  - name: Z\xfcrich\n").unwrap();
+    let error = Config::load(&path, &Files::disk()).unwrap_err().to_string();
+    assert!(
+        error.ends_with("config.yaml: cannot be read: stream did not contain valid UTF-8"),
+        "{error}"
+    );
+}
+
+#[test]
+fn of_very_many_errors_the_first_hundred_are_shown() {
+    let text = "accounts:\n".to_owned() + &"  - {nmae: prod}\n".repeat(150);
+    let error = load(&text).unwrap_err().to_string();
+    let lines: Vec<_> = error.lines().collect();
+    assert_eq!(lines.len(), 101);
+    // Four errors an account: name, credentials and instances are missing, and one key is unknown.
+    assert_eq!(lines[100], "config.yaml:26: and 500 more errors from here on");
+}
+
+#[test]
+fn thousands_of_instances_load() {
+    let instances: Vec<_> = (0..5000)
+        .map(|number| format!("      - {{id: cas-member-{number}, name: ca-{number}, labels: {{env: lab}}}}"))
+        .collect();
+    let text = format!(
+        "accounts:\n  - name: prod\n    credentials: {{env: {{}}}}\n    instances:\n{}\n",
+        instances.join("\n")
+    );
+    assert_eq!(load(&text).unwrap().accounts[0].targets.len(), 5000);
+}
+
+#[test]
+fn the_example_loads_and_its_values_are_the_defaults() {
+    let example = load(&std::fs::read_to_string("config.example.yaml").unwrap()).unwrap();
+    let least =
+        load("accounts: [{name: prod, credentials: {env: {}}, instances: [{id: cas-member-0hmi5678}]}]")
+            .unwrap();
+    assert_eq!(example.poll, least.poll);
+    let (shown, default) = (&example.accounts[0], &least.accounts[0]);
+    assert_eq!(shown.requests_per_second, default.requests_per_second);
+    assert_eq!(shown.signature, default.signature);
+    assert_eq!(shown.credentials, default.credentials);
+    assert_eq!(shown.targets[1].region, default.targets[0].region);
+}
+
+#[test]
+fn the_example_shows_every_key_that_is_supported() {
+    let shape = std::fs::read_to_string("src/config/file.rs").unwrap();
+    let keys: BTreeSet<_> = shape
+        .lines()
+        .filter_map(|line| line.strip_prefix("        ")?.strip_suffix(',')?.split_once(": "))
+        .map(|(key, _)| key.trim_start_matches("r#"))
+        .collect();
+    assert!(keys.len() > 40, "{keys:?}");
+    let example = std::fs::read_to_string("config.example.yaml").unwrap();
+    let shown: BTreeSet<_> = example
+        .lines()
+        .filter_map(|line| line.trim_start_matches([' ', '#', '-']).split_once(':'))
+        .map(|(key, _)| key)
+        .collect();
+    for key in keys {
+        assert_ne!(shown.contains(key), NOT_SUPPORTED_YET.contains(&key), "{key}");
+    }
+}
+
+fn plan(interval: &str, accounts: &[(&str, u8, usize)]) -> Plan {
+    let mut text = format!("poll: {{interval: {interval}}}\naccounts:\n");
+    for (name, requests_per_second, instances) in accounts {
+        let ids: Vec<_> = (0..*instances)
+            .map(|id| format!("{{id: cas-member-{id}}}"))
+            .collect();
+        let ids = ids.join(", ");
+        write!(
+            text,
+            "  - name: {name}\n    requests_per_second: {requests_per_second}\n    instances: [{ids}]\n    \
+             credentials: {{access_key: {{access_key_id_env: {name}_ID, access_key_secret_env: {name}_SECRET}}}}\n"
+        )
+        .unwrap();
+    }
+    Plan::of(&load(&text).unwrap())
+}
+
+#[test]
+fn a_plan_that_fits_says_so() {
+    let config = load(
+        "accounts:\n\
+         - name: prod\n  \
+           credentials: {env: {}}\n  \
+           endpoint: http://127.0.0.1:8080\n  \
+           instances: [{id: a}, {id: b, region: eu-central-1}, {id: c}]\n",
+    )
+    .unwrap();
+    let plan = Plan::of(&config);
+    assert!(plan.fits());
+    // 3 calls in 300 s are 0.01 a second; 5 slots / 1.1 s are 4.5454…; 3 * 1.1 s of 5 * 300 s are 0.22 %.
+    assert_eq!(
+        plan.to_string(),
+        "3 instances in 1 account, each asked every 5m with a timeout of 10s\n\
+         \n\
+         account prod\n\
+         \x20 instances    2 in cn-hangzhou, 1 in eu-central-1\n\
+         \x20 endpoint     http://127.0.0.1:8080\n\
+         \x20 credentials  env\n\
+         \x20 signature    acs3-hmac-sha256\n\
+         \x20 asks for     0.010 calls a second: 3 instances every 5m\n\
+         \x20 budget       4.545 calls a second: 5 slots, each held for 1 s and 0.1 s of latency\n\
+         \x20 fits         yes, it takes 1 % of the budget\n"
+    );
+}
+
+#[test]
+fn a_plan_that_does_not_fit_says_what_comes_out_and_what_would_fit() {
+    let plan = plan("5m", &[("small", 5, 1), ("large", 5, 2000)]);
+    assert!(!plan.fits());
+    // 2000 * 1.1 s = 2200 s of work, of which 5 slots do 1500 s in 300 s: 146.7 %, and all of it in 440 s;
+    // 2200 / 300 = 7.3 slots do it in time; 1500 / 1.1 = 1363.6 instances fit.
+    let text = plan.to_string();
+    let large = text.split_once("account large\n").unwrap().1;
+    assert_eq!(
+        large,
+        "  instances    2000 in cn-hangzhou\n\
+         \x20 endpoint     the region's\n\
+         \x20 credentials  access_key\n\
+         \x20 signature    acs3-hmac-sha256\n\
+         \x20 asks for     6.666 calls a second: 2000 instances every 5m\n\
+         \x20 budget       4.545 calls a second: 5 slots, each held for 1 s and 0.1 s of latency\n\
+         \x20 fits         NO, it takes 147 % of the budget\n\
+         \x20              each instance will be asked about every 7m20s instead of every 5m\n\
+         \x20 to fit       set poll.interval: 7m20s or longer, or requests_per_second: 8 or more\n\
+         \x20              or list at most 1363 instances under this account\n\
+         \n\
+         WARNING: over the budget: large. The exporter runs all the same, and asks these instances less\n\
+         often than configured.\n"
+    );
+}
+
+#[test]
+fn a_budget_that_the_api_does_not_grant_is_not_suggested() {
+    // 4000 * 1.1 s in 300 s would take 14.7 slots; the API grants 10.
+    let text = plan("5m", &[("huge", 10, 4000)]).to_string();
+    assert!(
+        text.contains("\n  to fit       set poll.interval: 7m20s or longer\n"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_budget_that_is_used_up_to_the_last_call_fits() {
+    // 100 * 1.1 s are 10 slots for 11 s.
+    assert!(plan("11s", &[("full", 10, 100)]).fits());
+    assert!(!plan("11s", &[("over", 10, 101)]).fits());
+}
+
+/// A configuration with secrets, and lines that can be cut up without making a label's name of one.
+const SECRETS: &str = "\
+poll:
+  interval: 5m
+accounts:
+  - name: prod
+    region: cn-hangzhou
+    credentials:
+      access_key:
+        access_key_id: LTAI5tCANARY
+        access_key_secret: CANARY3x4mple
+        security_token: 'CANARY+/='
+    instances:
+      - id: cas-member-1
+";
+
+fn edits() -> impl Strategy<Value = String> {
+    let character = prop::sample::select(":{}[],-#&*!|>'\"%@` \t\n?~<".chars().collect::<Vec<_>>());
+    let edit = (0..SECRETS.len(), 0..4_usize, prop::option::of(character));
+    prop::collection::vec(edit, 1..4).prop_map(|edits| {
+        let mut text: Vec<char> = SECRETS.chars().collect();
+        for (at, removed, added) in edits {
+            let at = at.min(text.len());
+            let end = (at + removed).min(text.len());
+            text.splice(at..end, added);
+        }
+        text.into_iter().collect()
+    })
+}
+
+fn errors_of(text: &str) -> Vec<aliyun_pca_exporter::yaml::Error> {
+    match load(text) {
+        Err(ConfigError::Invalid { errors, .. }) => errors,
+        Err(error) => panic!("{error}"),
+        Ok(_) => Vec::new(),
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+
+    #[test]
+    fn whatever_the_text_each_error_has_a_line_of_it(
+        text in prop_oneof![any::<String>(), "(accounts:|poll:|name|[ab01]|[-:,#&*!|>'\"%@`?~<{}\\[\\]] ?|\n *|\t){0,40}"],
+    ) {
+        let errors = errors_of(&text);
+        prop_assert!(!errors.is_empty());
+        for error in errors {
+            // YAML 1.1 has more line breaks than \n, and the end of the text may be meant.
+            let lines = text.matches(['\n', '\r', '\u{85}', '\u{2028}', '\u{2029}']).count() + 1;
+            prop_assert!((1..=lines + 1).contains(&error.line), "{error}");
+        }
+    }
+
+    #[test]
+    fn whatever_is_done_to_a_configuration_no_error_repeats_a_secret(text in edits()) {
+        for error in errors_of(&text) {
+            prop_assert!(!error.to_string().contains("CANARY"), "{error}\n{text}");
+            prop_assert!((1..=text.lines().count() + 1).contains(&error.line), "{error}\n{text}");
+        }
+    }
+}
