@@ -333,10 +333,9 @@ accounts:
   - name: prod
     region: cn-hangzhou
     credentials:
-      access_key:
-        access_key_id: LTAI5tCANARY
-        access_key_secret: CANARY3x4mple
-        security_token: 'CANARY+/='
+      access_key: {
+        access_key_id: LTAI5tCANARY, access_key_secret: CANARY3x4mple,
+        security_token: 'CANARY+/=' }
     instances:
       - id: cas-member-1
 ";
