@@ -143,6 +143,26 @@ fn a_changed_query_breaks_either_signature() {
 }
 
 #[test]
+fn a_plus_on_the_wire_is_a_space_and_no_plus() {
+    for scheme in SCHEMES {
+        for (id, encoded, expected) in [
+            ("a b", "a%20b", refused(400, "NotFound")),
+            ("a+b", "a%2Bb", refused(400, "SignatureDoesNotMatch")),
+        ] {
+            let mut request = Calling {
+                scheme,
+                parameters: vec![("InstanceId", id)],
+                ..calling()
+            }
+            .signed();
+            assert!(request.url.contains(encoded), "{}", request.url);
+            request.url = request.url.replace(encoded, "a+b");
+            assert_eq!(outcome(&world(), &request), expected, "{id}");
+        }
+    }
+}
+
+#[test]
 fn a_changed_method_breaks_either_signature() {
     for scheme in SCHEMES {
         let mut request = Calling { scheme, ..calling() }.signed();
