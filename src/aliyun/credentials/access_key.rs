@@ -16,13 +16,16 @@ pub struct AccessKey {
 
 impl AccessKey {
     pub(super) fn credentials(&self, host: &Host) -> Result<Credentials, CredentialsError> {
+        let token = self.security_token.as_ref();
         Ok(Credentials {
-            access_key_id: self.access_key_id.read(host)?.expose().to_owned(),
-            access_key_secret: self.access_key_secret.read(host)?,
-            security_token: self
-                .security_token
-                .as_ref()
-                .map(|source| source.read(host))
+            access_key_id: self
+                .access_key_id
+                .read(host, "access_key_id")?
+                .expose()
+                .to_owned(),
+            access_key_secret: self.access_key_secret.read(host, "access_key_secret")?,
+            security_token: token
+                .map(|token| token.read(host, "security_token"))
                 .transpose()?,
         })
     }

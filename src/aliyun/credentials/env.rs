@@ -10,11 +10,7 @@ const SECRET: &str = "ALIBABA_CLOUD_ACCESS_KEY_SECRET";
 const TOKEN: &str = "ALIBABA_CLOUD_SECURITY_TOKEN";
 
 pub(super) fn credentials(host: &Host) -> Result<Credentials, CredentialsError> {
-    let required = |name: &str| {
-        host.env
-            .get(name)
-            .ok_or_else(|| CredentialsError::Unset(name.to_owned()))
-    };
+    let required = |name: &'static str| host.env.get(name).ok_or(CredentialsError::Unset(name));
     Ok(Credentials {
         access_key_id: required(ID)?,
         access_key_secret: required(SECRET)?.into(),
