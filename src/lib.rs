@@ -20,6 +20,8 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod aliyun;
+pub mod app;
+pub mod cli;
 pub mod config;
 pub mod exposition;
 pub mod host;

@@ -1,2 +1,12 @@
-//! Not written yet.
-fn main() {}
+//! Parse, run, exit code.
+
+use std::process::ExitCode;
+
+use aliyun_pca_exporter::app;
+use aliyun_pca_exporter::cli::Cli;
+use clap::Parser as _;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    app::run(Cli::parse()).await
+}

@@ -29,6 +29,11 @@ pub enum UnknownInstance {
     EmptyList,
 }
 
+impl UnknownInstance {
+    /// Every way.
+    pub const ALL: [Self; 3] = [Self::NotFound, Self::NotFoundInstance, Self::EmptyList];
+}
+
 /// The state of the product.
 #[derive(Debug, Default)]
 pub(super) struct Cas {

@@ -66,7 +66,7 @@ oddities! {
     /// 200 with a byte that is no UTF-8 in a text.
     InvalidUtf8 => Some(Reason::Decode),
     /// 200 with a byte order mark before the JSON.
-    ByteOrderMark => Some(Reason::Decode),
+    ByteOrderMark => None,
     /// 200 with a list in a list, a hundred thousand deep.
     DeepNesting => Some(Reason::Decode),
     /// 200 with 10 MiB of JSON.

@@ -1,0 +1,77 @@
+//! The only wiring: makes the parts, connects them, starts and stops them. No part is built anywhere else.
+
+mod check;
+mod daemon;
+mod generation;
+mod logging;
+mod once;
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+
+use crate::cli::{Cli, Command};
+use crate::config::Config;
+use crate::host::{Clock, Env, Files, Host, HttpClient, Random, Tasks};
+
+pub use crate::web::{ListenAddress, TelemetryPath};
+pub use daemon::{Daemon, interrupted};
+pub use logging::subscriber;
+pub use once::{Polled, once};
+
+/// Exit code: it ran and something failed.
+const FAILED: u8 = 1;
+
+/// Exit code: it could not start.
+const NOT_STARTED: u8 = 2;
+
+/// Does what the command line says.
+pub async fn run(cli: Cli) -> ExitCode {
+    let log = logging::subscriber(cli.common.log_level, cli.common.log_format, std::io::stderr);
+    // Only a second subscriber could make this fail, and there is none before it.
+    let _ = tracing::subscriber::set_global_default(log);
+    match command(cli).await {
+        Ok(code) => code,
+        Err(error) => {
+            report(&error);
+            ExitCode::from(NOT_STARTED)
+        }
+    }
+}
+
+async fn command(cli: Cli) -> anyhow::Result<ExitCode> {
+    let path = cli.common.config_file;
+    match cli.command {
+        Some(Command::Check) => check::check(&path),
+        Some(Command::Once { output }) => {
+            let (config, host) = prepare(&path)?;
+            once::run(&config, &host, output.as_deref()).await
+        }
+        None => {
+            let (config, host) = prepare(&path)?;
+            daemon::run(&config, &host, cli.web).await
+        }
+    }
+}
+
+fn prepare(path: &Path) -> anyhow::Result<(Config, Host)> {
+    let files = Files::disk();
+    let config = Config::load(path, &files)?;
+    let host = Host {
+        clock: Clock::system(),
+        env: Env::process(),
+        files,
+        random: Random::system(),
+        transport: Arc::new(HttpClient::new(config.poll.timeout).context("cannot call the API")?),
+        tasks: Tasks::default(),
+    };
+    Ok((config, host))
+}
+
+/// One error, on standard error: whoever types a command reads it there, whatever the log's format is.
+#[expect(clippy::print_stderr, reason = "the place for a command's error")]
+fn report(error: &anyhow::Error) {
+    eprintln!("{error:#}");
+}

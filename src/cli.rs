@@ -1,0 +1,168 @@
+//! Flags and subcommands: what was typed. What it means is `app`'s.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::app::{ListenAddress, TelemetryPath};
+
+const VERSION: &str = concat!(
+    env!("CARGO_PKG_VERSION"),
+    " (revision ",
+    env!("PCA_REVISION"),
+    ", rustc ",
+    env!("PCA_RUSTC"),
+    ")"
+);
+
+const EXIT_CODES: &str = "\
+Exit codes: 0 fine; 1 it ran and something failed; 2 it could not start.
+
+Secrets come from the configuration, files or the environment, never from flags.
+Proxies are taken from HTTPS_PROXY, HTTP_PROXY and NO_PROXY.";
+
+/// Prometheus exporter for private certificate authorities (PCA) on Alibaba Cloud.
+///
+/// Without a subcommand it runs as a daemon: it polls GetCAInstanceStatus in the background, inside each
+/// account's budget of calls, and serves the last known state to Prometheus.
+#[derive(Debug, Parser)]
+#[command(name = "aliyun-pca-exporter", version = VERSION, after_help = EXIT_CODES)]
+pub struct Cli {
+    /// What to do instead of running the daemon.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// Flags of every command.
+    #[command(flatten)]
+    pub common: Common,
+    /// Flags of the daemon.
+    #[command(flatten)]
+    pub web: Web,
+}
+
+/// What to do instead of running the daemon.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Validate the configuration and print what would be polled; calls nothing
+    Check,
+    /// Poll everything once and print the metrics, for node_exporter's textfile collector
+    ///
+    /// Leaves out the process's own metrics and the days until expiry, which a file would double or freeze; the
+    /// timestamps are there.
+    Once {
+        /// Write this file in one step instead of printing
+        #[arg(long, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
+}
+
+/// Flags of every command.
+#[derive(Debug, Args)]
+pub struct Common {
+    /// The configuration
+    #[arg(
+        long = "config.file",
+        value_name = "FILE",
+        default_value = "config.yaml",
+        global = true
+    )]
+    pub config_file: PathBuf,
+    /// The least severe lines to log, on standard error
+    #[arg(
+        long = "log.level",
+        value_name = "LEVEL",
+        default_value = "info",
+        global = true
+    )]
+    pub log_level: LogLevel,
+    /// How log lines are written
+    #[arg(
+        long = "log.format",
+        value_name = "FORMAT",
+        default_value = "logfmt",
+        global = true
+    )]
+    pub log_format: LogFormat,
+}
+
+/// Flags of the daemon.
+#[derive(Debug, Args)]
+pub struct Web {
+    /// Where to listen; may be repeated
+    #[arg(long = "web.listen-address", value_name = "ADDRESS", default_value = ":10065")]
+    pub listen_addresses: Vec<ListenAddress>,
+    /// Where the metrics are
+    #[arg(long = "web.telemetry-path", value_name = "PATH", default_value = "/metrics")]
+    pub telemetry_path: TelemetryPath,
+}
+
+/// The least severe lines to log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[expect(
+    missing_docs,
+    reason = "the names say it, and a comment here would become help text"
+)]
+pub enum LogLevel {
+    Trace,
+    Debug,
+    Info,
+    Warn,
+    Error,
+}
+
+/// How log lines are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[expect(
+    missing_docs,
+    reason = "the names say it, and a comment here would become help text"
+)]
+pub enum LogFormat {
+    Logfmt,
+    Json,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(arguments: &[&str]) -> Result<Cli, String> {
+        let program = ["aliyun-pca-exporter"].iter().chain(arguments);
+        Cli::try_parse_from(program).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn the_defaults_are_those_of_the_design() {
+        let cli = parse(&[]).unwrap();
+        assert!(cli.command.is_none());
+        assert_eq!(cli.web.listen_addresses, [":10065".parse().unwrap()]);
+        assert_eq!(cli.web.telemetry_path, "/metrics".parse().unwrap());
+        assert_eq!(
+            (cli.common.log_level, cli.common.log_format),
+            (LogLevel::Info, LogFormat::Logfmt)
+        );
+    }
+
+    #[test]
+    fn common_flags_may_stand_before_and_after_the_subcommand() {
+        for arguments in [
+            ["--config.file", "a.yaml", "check"],
+            ["check", "--config.file", "a.yaml"],
+        ] {
+            assert_eq!(
+                parse(&arguments).unwrap().common.config_file,
+                PathBuf::from("a.yaml")
+            );
+        }
+    }
+
+    #[test]
+    fn the_listen_address_may_be_repeated() {
+        let cli = parse(&[
+            "--web.listen-address",
+            "127.0.0.1:1",
+            "--web.listen-address=[::1]:2",
+        ])
+        .unwrap();
+        let expected = ["127.0.0.1:1", "[::1]:2"].map(|address| address.parse().unwrap());
+        assert_eq!(cli.web.listen_addresses, expected);
+    }
+}
