@@ -1,11 +1,17 @@
 //! The integration tests; the list below is their table of contents.
 #![allow(clippy::unwrap_used, missing_docs)]
 
+mod command;
 mod config;
 mod exposition;
 mod http;
 mod layers;
 mod official_sdk;
+mod polling;
+mod prometheus;
+mod secrets;
 mod signing;
 mod simulator;
+mod support;
+mod trouble;
 mod web;

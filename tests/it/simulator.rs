@@ -143,6 +143,7 @@ impl Calling {
             endpoint: self.endpoint.parse().unwrap(),
             version: self.version,
             action: self.action,
+            ram_action: "yundun-cert:GetCAInstanceStatus",
             parameters: self
                 .parameters
                 .iter()

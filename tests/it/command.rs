@@ -1,0 +1,322 @@
+//! The program as a person and an init system run it: exit codes, messages, signals.
+
+use std::process::Command;
+
+use aliyun_pca_exporter::simulator::{Fault, Oddity, Server, World};
+use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::support::{Program, address_in, get, instance, poll_until, real_world, yaml};
+
+/// A folder with a configuration, and the command that uses it.
+struct Setup {
+    folder: TempDir,
+}
+
+/// A simulated cloud on a socket, as long as the test lives.
+struct Cloud {
+    world: World,
+    endpoint: String,
+    stop: CancellationToken,
+    tasks: TaskTracker,
+}
+
+impl Setup {
+    fn new(yaml: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("config.yaml"), yaml).unwrap();
+        Self { folder }
+    }
+
+    /// Runs in the folder, where the default configuration file is found.
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_aliyun-pca-exporter"));
+        command.current_dir(self.folder.path()).args(arguments);
+        command
+    }
+
+    fn run(&self, arguments: &[&str]) -> (Option<i32>, String, String) {
+        Program::start(&mut self.command(arguments)).end()
+    }
+
+    fn daemon(&self) -> (Program, String) {
+        let mut program = Program::start(&mut self.command(&["--web.listen-address=127.0.0.1:0"]));
+        let address = address_in(&program.logged("listening"));
+        (program, address)
+    }
+}
+
+impl Cloud {
+    async fn start(ids: &[&str]) -> Self {
+        let world = real_world();
+        for id in ids {
+            world.put_instance(instance(id));
+        }
+        let server = Server::bind("127.0.0.1:0".parse().unwrap(), world.clone())
+            .await
+            .unwrap();
+        let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
+        let endpoint = format!("http://{}", server.address());
+        tasks.spawn(server.serve(stop.clone()));
+        Self {
+            world,
+            endpoint,
+            stop,
+            tasks,
+        }
+    }
+
+    fn setup(&self, ids: &[&str]) -> Setup {
+        Setup::new(&yaml(
+            &self.endpoint,
+            10,
+            "interval: 2s, timeout: 2s",
+            ids.iter().copied(),
+        ))
+    }
+}
+
+impl Drop for Cloud {
+    fn drop(&mut self) {
+        self.stop.cancel();
+        self.tasks.close();
+    }
+}
+
+/// Everything that blocks on a child process runs beside the runtime that serves the cloud.
+async fn beside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    tokio::task::spawn_blocking(work).await.unwrap()
+}
+
+#[test]
+fn help_names_every_flag_and_the_exit_codes() {
+    let (code, help, _) = Setup::new("").run(&["--help"]);
+    assert_eq!(code, Some(0));
+    for text in [
+        "--config.file",
+        "--web.listen-address",
+        "--web.telemetry-path",
+        "--log.level",
+        "--log.format",
+        "check",
+        "once",
+        "Exit codes",
+    ] {
+        assert!(help.contains(text), "{text} is not in\n{help}");
+    }
+}
+
+#[test]
+fn the_version_names_the_compiler() {
+    let (code, version, _) = Setup::new("").run(&["--version"]);
+    assert_eq!(code, Some(0));
+    assert!(
+        version.starts_with(concat!("aliyun-pca-exporter ", env!("CARGO_PKG_VERSION"))),
+        "{version}"
+    );
+    assert!(version.contains("rustc 1."), "{version}");
+}
+
+#[test]
+fn a_missing_configuration_is_named_and_ends_with_2() {
+    for arguments in [
+        &["--config.file", "none.yaml"][..],
+        &["check", "--config.file=none.yaml"],
+    ] {
+        let (code, output, log) = Setup::new("").run(arguments);
+        assert_eq!((code, output.as_str()), (Some(2), ""));
+        assert!(log.starts_with("none.yaml: cannot be read"), "{log}");
+        assert_eq!(log.lines().count(), 1, "{log}");
+    }
+}
+
+#[test]
+fn every_error_of_a_bad_configuration_is_printed_with_its_line() {
+    let yaml = yaml(
+        "cas.aliyuncs.com",
+        5,
+        "intervall: 5m, timeout: 2h",
+        ["cas-member-a"],
+    );
+    for arguments in [&[][..], &["check"], &["once"]] {
+        let (code, _, log) = Setup::new(&yaml).run(arguments);
+        assert_eq!(code, Some(2));
+        let lines: Vec<_> = log.lines().collect();
+        assert_eq!(lines.len(), 2, "{log}");
+        assert!(
+            lines.iter().all(|line| line.starts_with("config.yaml:1: poll")),
+            "{log}"
+        );
+        assert!(log.contains("did you mean `interval`?"), "{log}");
+    }
+}
+
+#[test]
+fn a_region_without_a_known_endpoint_ends_with_2_and_says_what_to_do() {
+    let yaml = yaml("cas.aliyuncs.com", 5, "", ["cas-member-a"])
+        .replace("endpoint: cas.aliyuncs.com", "region: us-west-1");
+    for arguments in [&[][..], &["check"], &["once"]] {
+        let (code, _, log) = Setup::new(&yaml).run(arguments);
+        assert_eq!(code, Some(2), "{log}");
+        assert!(
+            log.contains("account prod") && log.contains("us-west-1") && log.contains("endpoint"),
+            "{log}"
+        );
+    }
+}
+
+#[test]
+fn an_unknown_flag_ends_with_2() {
+    assert_eq!(Setup::new("").run(&["--web.listen-adress=:1"]).0, Some(2));
+}
+
+#[test]
+fn a_port_in_use_is_named_and_ends_with_2() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap();
+    let setup = Setup::new(&yaml("cas.aliyuncs.com", 5, "", ["cas-member-a"]));
+    let (code, _, log) = setup.run(&[&format!("--web.listen-address={address}")]);
+    assert_eq!(code, Some(2));
+    assert!(
+        log.contains(&address.to_string()) && log.contains("in use"),
+        "{log}"
+    );
+}
+
+#[test]
+fn check_says_what_would_be_polled_and_whether_it_fits() {
+    let fits = Setup::new(&yaml("cas.aliyuncs.com", 5, "", ["cas-member-a"])).run(&["check"]);
+    assert_eq!((fits.0, fits.2.as_str()), (Some(0), ""));
+    assert!(
+        fits.1.contains("prod") && fits.1.contains("1 instance"),
+        "{}",
+        fits.1
+    );
+    let ids: Vec<_> = (0..20).map(|number| format!("cas-member-{number}")).collect();
+    let ids = ids.iter().map(String::as_str);
+    let over = Setup::new(&yaml("cas.aliyuncs.com", 1, "interval: 5s, timeout: 5s", ids)).run(&["check"]);
+    assert_eq!(over.0, Some(0), "an overfull configuration is allowed");
+    // 20 calls through one slot of 1.1 s take 22 s.
+    assert!(over.1.contains("22s"), "{}", over.1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn once_prints_what_a_textfile_may_hold_and_ends_with_0() {
+    let cloud = Cloud::start(&["cas-member-a", "cas-member-b"]).await;
+    let setup = cloud.setup(&["cas-member-a", "cas-member-b"]);
+    let (code, output, _) = beside(move || setup.run(&["once"])).await;
+    assert_eq!(code, Some(0), "{output}");
+    crate::exposition::read(&output).unwrap();
+    assert!(
+        output.contains("aliyun_pca_instance_up{account=\"prod\",instance_id=\"cas-member-b\"} 1\n"),
+        "{output}"
+    );
+    for left_out in ["process_", "_expiry_days"] {
+        assert!(!output.contains(left_out), "{left_out}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn once_writes_the_file_and_ends_with_1_where_an_instance_failed() {
+    let cloud = Cloud::start(&["cas-member-a"]).await;
+    let setup = cloud.setup(&["cas-member-a", "cas-member-gone"]);
+    let (setup, (code, output, log)) = beside(move || {
+        let ended = setup.run(&["once", "--output=pca.prom"]);
+        (setup, ended)
+    })
+    .await;
+    assert_eq!((code, output.as_str()), (Some(1), ""), "{log}");
+    let written = std::fs::read_to_string(setup.folder.path().join("pca.prom")).unwrap();
+    crate::exposition::read(&written).unwrap();
+    assert!(
+        written.contains("instance_id=\"cas-member-gone\",reason=\"not_found\"} 1\n"),
+        "{written}"
+    );
+    assert!(
+        log.contains("cas-member-gone") && log.contains("not_found"),
+        "{log}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn both_signals_drain_and_end_with_0_even_while_the_api_hangs() {
+    let cloud = Cloud::start(&["cas-member-a"]).await;
+    cloud.world.set_fault(Fault::new(Oddity::NoAnswer));
+    for signal in ["TERM", "INT"] {
+        let (setup, world) = (cloud.setup(&["cas-member-a"]), cloud.world.clone());
+        let before = world.arrivals_for("cas-member-a").len();
+        let (program, address) = beside(move || setup.daemon()).await;
+        // Only once a call hangs is there something to drain.
+        let metrics = format!("http://{address}/metrics");
+        poll_until(&metrics, |_, _| {
+            (world.arrivals_for("cas-member-a").len() > before).then_some(())
+        })
+        .await;
+        assert_eq!(get(&format!("http://{address}/-/healthy")).await.unwrap().0, 200);
+        let (code, log) = beside(move || {
+            program.signal(signal);
+            let (code, _, log) = program.end();
+            (code, log)
+        })
+        .await;
+        assert_eq!(code, Some(0), "{log}");
+        assert!(log.contains(&format!("SIG{signal}")), "{log}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_is_ready_after_the_first_outcome_whatever_that_is() {
+    let cloud = Cloud::start(&[]).await;
+    cloud.world.set_fault(Fault::new(Oddity::BadGatewayHtml));
+    let setup = cloud.setup(&["cas-member-a"]);
+    let (_program, address) = beside(move || setup.daemon()).await;
+    // The budget of a new process begins after two seconds, so nothing has been tried yet.
+    assert_eq!(get(&format!("http://{address}/-/ready")).await.unwrap().0, 503);
+    assert_eq!(get(&format!("http://{address}/-/healthy")).await.unwrap().0, 200);
+    poll_until(&format!("http://{address}/-/ready"), |status, _| {
+        (status == 200).then_some(())
+    })
+    .await;
+    let (_, metrics) = get(&format!("http://{address}/metrics")).await.unwrap();
+    assert!(
+        metrics.contains("aliyun_pca_instance_up{account=\"prod\",instance_id=\"cas-member-a\"} 0\n"),
+        "{metrics}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failure_is_logged_once_with_reason_and_advice_and_so_is_the_recovery() {
+    let cloud = Cloud::start(&["cas-member-a"]).await;
+    let setup = cloud.setup(&["cas-member-a"]);
+    let (program, address) = beside(move || setup.daemon()).await;
+    let metrics = format!("http://{address}/metrics");
+    let up = |value: u8| {
+        format!("aliyun_pca_instance_up{{account=\"prod\",instance_id=\"cas-member-a\"}} {value}\n")
+    };
+    poll_until(&metrics, |_, text| text.contains(&up(1)).then_some(())).await;
+    let before = cloud.world.arrivals_for("cas-member-a").len();
+    let fault = cloud.world.set_fault(Fault::new(Oddity::BadGatewayHtml));
+    // Several failures of the same kind…
+    poll_until(&metrics, |_, _| {
+        (cloud.world.arrivals_for("cas-member-a").len() > before + 4).then_some(())
+    })
+    .await;
+    poll_until(&metrics, |_, text| text.contains(&up(0)).then_some(())).await;
+    cloud.world.remove_fault(fault);
+    poll_until(&metrics, |_, text| text.contains(&up(1)).then_some(())).await;
+    let log = beside(move || {
+        program.signal("TERM");
+        let (_, _, log) = program.end();
+        log
+    })
+    .await;
+    // …are one line, and their end is another.
+    let failed: Vec<_> = log.lines().filter(|line| line.contains("poll failed")).collect();
+    assert_eq!(failed.len(), 1, "{log}");
+    assert!(
+        failed[0].contains("reason=server") && failed[0].contains("502"),
+        "{log}"
+    );
+    assert_eq!(log.matches("poll succeeds again").count(), 1, "{log}");
+}

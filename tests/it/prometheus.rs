@@ -1,0 +1,158 @@
+//! A real Prometheus scrapes the demo, and its query API is asked what it has understood.
+
+use std::collections::BTreeSet;
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::support::{Program, address_in, free_port, poll_until};
+
+/// A known instance of the demo.
+const INSTANCE: &str = "cas-member-20-days-left";
+
+/// Its metrics, from the design's table: all but `error`, which is there only after a failure.
+const METRICS: [&str; 12] = [
+    "info",
+    "status",
+    "certificates_issued",
+    "certificates_quota",
+    "certificate_not_before_timestamp_seconds",
+    "certificate_not_after_timestamp_seconds",
+    "certificate_expiry_days",
+    "subscription_expiry_timestamp_seconds",
+    "subscription_expiry_days",
+    "up",
+    "last_success_timestamp_seconds",
+    "poll_interval_seconds",
+];
+
+struct Prometheus {
+    url: String,
+    _program: Program,
+    _folder: tempfile::TempDir,
+}
+
+impl Prometheus {
+    fn start(target: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let shipped = include_str!("../../deploy/prometheus/prometheus.yaml");
+        // The shipped job, at the demo's address and in a hurry.
+        let yaml = shipped
+            .replace("localhost:10065", target)
+            .replace("scrape_interval: 1m", "scrape_interval: 1s");
+        assert!(
+            yaml.contains(target) && yaml.contains(": 1s"),
+            "the shipped job has changed: {shipped}"
+        );
+        std::fs::write(folder.path().join("prometheus.yml"), yaml).unwrap();
+        let address = format!("127.0.0.1:{}", free_port());
+        let mut command = Command::new("prometheus");
+        command.current_dir(folder.path()).args([
+            "--config.file=prometheus.yml",
+            "--storage.tsdb.path=data",
+            &format!("--web.listen-address={address}"),
+        ]);
+        Self {
+            url: format!("http://{address}"),
+            _program: Program::start(&mut command),
+            _folder: folder,
+        }
+    }
+
+    /// The result of a query, once `wanted` is content with it.
+    async fn until<T>(&self, query: &str, wanted: impl Fn(&[Value]) -> Option<T>) -> T {
+        let query = aliyun_pca_exporter::aliyun::sign::encode::encode(query);
+        let url = format!("{}/api/v1/query?query={query}", self.url);
+        poll_until(&url, |status, text| {
+            let answer: Value = serde_json::from_str(text).ok().filter(|_| status == 200)?;
+            wanted(answer["data"]["result"].as_array()?)
+        })
+        .await
+    }
+
+    /// The value of a query that gives one series.
+    async fn value(&self, query: &str) -> f64 {
+        self.until(query, |result| match result {
+            [one] => one["value"][1].as_str()?.parse().ok(),
+            _ => None,
+        })
+        .await
+    }
+}
+
+fn of_instance(metric: &str) -> String {
+    format!("aliyun_pca_instance_{metric}{{instance_id=\"{INSTANCE}\"}}")
+}
+
+#[tokio::test]
+#[ignore = "needs prometheus, see tests/run"]
+async fn prometheus_scrapes_the_demo_and_understands_every_series() {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_demo"));
+    let mut demo =
+        Program::start(command.args(["--web.listen-address=127.0.0.1:0", "--cloud-address=127.0.0.1:0"]));
+    let address = address_in(&demo.logged("listening"));
+    demo.logged("first round complete");
+    let prometheus = Prometheus::start(&address);
+
+    let job = "{job=\"aliyun-pca\"}";
+    let scraped_twice = format!("count_over_time(up{job}[1m]) >= 2");
+    prometheus
+        .until(&scraped_twice, |result| (!result.is_empty()).then_some(()))
+        .await;
+    assert_eq!(
+        prometheus
+            .value(&format!("min_over_time(up{job}[1m])"))
+            .await
+            .to_string(),
+        "1"
+    );
+
+    // What the scenario says of this instance, to the digit.
+    for (query, value) in [
+        (of_instance("certificates_issued"), "412"),
+        (of_instance("certificates_quota"), "1000"),
+        (of_instance("status").replace('}', ",status=\"USED\"}"), "1"),
+        (of_instance("status").replace('}', ",status=\"BUY\"}"), "0"),
+        (of_instance("up"), "1"),
+        (of_instance("poll_interval_seconds"), "15"),
+    ] {
+        assert_eq!(prometheus.value(&query).await.to_string(), value, "{query}");
+    }
+    for (days, end, left) in [
+        (
+            "certificate_expiry_days",
+            "certificate_not_after_timestamp_seconds",
+            20.0,
+        ),
+        (
+            "subscription_expiry_days",
+            "subscription_expiry_timestamp_seconds",
+            300.0,
+        ),
+    ] {
+        // Prometheus' own arithmetic over the same scrape; the page is written within a second of its start.
+        let (days, end) = (of_instance(days), of_instance(end));
+        let error = prometheus
+            .value(&format!("{days} - ({end} - timestamp({end})) / 86400"))
+            .await;
+        assert!(error.abs() <= 1.0 / 86_400.0, "{days} is {error} days off");
+        let days = prometheus.value(&days).await;
+        assert!(days < left && left - days < 0.01, "{days} days left of {left}");
+    }
+    let names = format!("group by (__name__) ({{instance_id=\"{INSTANCE}\"}})");
+    let wanted: BTreeSet<String> = METRICS
+        .iter()
+        .map(|name| format!("aliyun_pca_instance_{name}"))
+        .collect();
+    let found: BTreeSet<String> = prometheus
+        .until(&names, |result| {
+            result
+                .iter()
+                .map(|series| series["metric"]["__name__"].as_str().map(str::to_owned))
+                .collect()
+        })
+        .await;
+    assert_eq!(found, wanted);
+    let instances = prometheus.value("count(aliyun_pca_instance_up == 1)").await;
+    assert_eq!(instances.to_string(), "12");
+}
