@@ -7,7 +7,7 @@ use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::support::{Program, address_in, get, instance, poll_until, real_world, yaml};
+use crate::support::{Program, address_in, command, get, instance, poll_until, real_world, yaml};
 
 /// A folder with a configuration, and the command that uses it.
 struct Setup {
@@ -31,7 +31,7 @@ impl Setup {
 
     /// Runs in the folder, where the default configuration file is found.
     fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_aliyun-pca-exporter"));
+        let mut command = command(env!("CARGO_BIN_EXE_aliyun-pca-exporter"));
         command.current_dir(self.folder.path()).args(arguments);
         command
     }
@@ -319,4 +319,17 @@ async fn a_failure_is_logged_once_with_reason_and_advice_and_so_is_the_recovery(
         "{log}"
     );
     assert_eq!(log.matches("poll succeeds again").count(), 1, "{log}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_go_through_the_proxy_that_the_environment_names() {
+    let cloud = Cloud::start(&["cas-member-a"]).await;
+    // The pretended cloud answers in the proxy's place: the endpoint itself does not exist.
+    let proxy = cloud.endpoint.clone();
+    let setup = Setup::new(&yaml("http://cas.invalid", 10, "", ["cas-member-a"]));
+    let (code, output, log) =
+        beside(move || Program::start(setup.command(&["once"]).env("HTTP_PROXY", proxy)).end()).await;
+    assert_eq!(code, Some(0), "{log}");
+    assert!(output.contains("instance_id=\"cas-member-a\"} 1\n"), "{output}");
+    assert_eq!(cloud.world.arrivals_for("cas-member-a").len(), 1);
 }

@@ -1,11 +1,10 @@
 //! A real Prometheus scrapes the demo, and its query API is asked what it has understood.
 
 use std::collections::BTreeSet;
-use std::process::Command;
 
 use serde_json::Value;
 
-use crate::support::{Program, address_in, free_port, poll_until};
+use crate::support::{Program, address_in, command, free_port, poll_until};
 
 /// A known instance of the demo.
 const INSTANCE: &str = "cas-member-20-days-left";
@@ -46,7 +45,7 @@ impl Prometheus {
         );
         std::fs::write(folder.path().join("prometheus.yml"), yaml).unwrap();
         let address = format!("127.0.0.1:{}", free_port());
-        let mut command = Command::new("prometheus");
+        let mut command = command("prometheus");
         command.current_dir(folder.path()).args([
             "--config.file=prometheus.yml",
             "--storage.tsdb.path=data",
@@ -87,7 +86,7 @@ fn of_instance(metric: &str) -> String {
 #[tokio::test]
 #[ignore = "needs prometheus, see tests/run"]
 async fn prometheus_scrapes_the_demo_and_understands_every_series() {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_demo"));
+    let mut command = command(env!("CARGO_BIN_EXE_demo"));
     let mut demo =
         Program::start(command.args(["--web.listen-address=127.0.0.1:0", "--cloud-address=127.0.0.1:0"]));
     let address = address_in(&demo.logged("listening"));

@@ -1,13 +1,12 @@
 //! No secret anywhere: canaries as key, secret and token, through every failing case, in nothing that comes out.
 
 use std::fmt::Write as _;
-use std::process::Command;
 
 use aliyun_pca_exporter::simulator::{Fault, Key, Oddity, Server, World, errors};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::support::{Metrics, Program, address_in, get, instance, poll_until, real_world};
+use crate::support::{Metrics, Program, address_in, command, get, instance, poll_until, real_world};
 
 /// In every secret, and in nothing else.
 const CANARY: &str = "canary";
@@ -105,7 +104,7 @@ async fn no_secret_is_in_any_log_line_page_or_metric_whatever_fails() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("config.yaml"), &yaml).unwrap();
         std::fs::write(folder.path().join("unusable"), "canary\nsecret").unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_aliyun-pca-exporter"));
+        let mut command = command(env!("CARGO_BIN_EXE_aliyun-pca-exporter"));
         command
             .current_dir(folder.path())
             .args(["--log.level=trace", "--web.listen-address=127.0.0.1:0"]);

@@ -216,6 +216,15 @@ pub(crate) async fn sleep(seconds: u64) {
     tokio::time::sleep(Duration::from_secs(seconds)).await;
 }
 
+/// A program in an environment without the proxies of the machine that the test runs on.
+pub(crate) fn command(program: &str) -> Command {
+    let mut command = Command::new(program);
+    for proxy in ["http_proxy", "https_proxy", "all_proxy", "no_proxy"] {
+        command.env_remove(proxy).env_remove(proxy.to_uppercase());
+    }
+    command
+}
+
 /// A port that was free a moment ago.
 pub(crate) fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0")
@@ -268,18 +277,8 @@ pub(crate) async fn poll_until<T>(url: &str, wanted: impl Fn(u16, &str) -> Optio
 }
 
 impl Program {
-    /// Starts a program with its output captured and an environment without proxies.
+    /// Starts a program with its output captured.
     pub(crate) fn start(command: &mut Command) -> Self {
-        for proxy in [
-            "http_proxy",
-            "https_proxy",
-            "HTTP_PROXY",
-            "HTTPS_PROXY",
-            "ALL_PROXY",
-            "all_proxy",
-        ] {
-            command.env_remove(proxy);
-        }
         command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

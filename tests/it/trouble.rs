@@ -221,3 +221,23 @@ async fn every_third_call_failing_is_made_up_for_by_retries() {
         );
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_instance_that_an_answer_names_twice_is_counted_and_shown_as_the_one_in_use() {
+    let lab = lab();
+    sleep(INTERVAL).await;
+    let before = healthy(&lab);
+    lab.world
+        .set_fault(Fault::new(Oddity::IdTwice).on_instance(A).next(2));
+    sleep(2 * INTERVAL).await;
+    let during = healthy(&lab);
+    assert_eq!(
+        during.facts(A),
+        before.facts(A),
+        "the bought one without times was taken"
+    );
+    assert_eq!(
+        during.value("aliyun_pca_answer_duplicates_total", &["account=\"prod\""]),
+        Some(2.0)
+    );
+}
