@@ -165,8 +165,10 @@ fn text(response: &Response) -> String {
     String::from_utf8_lossy(response.body()).into_owned()
 }
 
+/// The JSON of an answer; a byte order mark before it may be ignored (RFC 8259, 8.1).
 fn body(response: &Response) -> Value {
-    serde_json::from_slice(response.body()).unwrap_or_else(|_| panic!("{}", text(response)))
+    serde_json::from_str(text(response).trim_start_matches('\u{feff}'))
+        .unwrap_or_else(|_| panic!("{}", text(response)))
 }
 
 /// Status and code of the answer, from JSON or XML; no code if it is an answer.
