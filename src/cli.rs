@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn the_defaults_are_those_of_the_design() {
+    fn the_defaults_are_those_of_the_documentation() {
         let cli = parse(&[]).unwrap();
         assert!(cli.command.is_none());
         assert_eq!(cli.web.listen_addresses, [":10065".parse().unwrap()]);

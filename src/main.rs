@@ -6,7 +6,6 @@ use aliyun_pca_exporter::app;
 use aliyun_pca_exporter::cli::Cli;
 use clap::Parser as _;
 
-#[tokio::main]
-async fn main() -> ExitCode {
-    app::run(Cli::parse()).await
+fn main() -> ExitCode {
+    app::main(Cli::parse())
 }

@@ -117,7 +117,9 @@ impl Store {
             let still_fresh = known
                 .facts
                 .as_ref()
-                .is_some_and(|facts| now.seconds_since(facts.seen) < account.interval.as_secs_f64());
+                .map(|facts| now.seconds_since(facts.seen))
+                // A clock that was set back makes facts of the future, and they may be of any age.
+                .is_some_and(|age| (0.0..account.interval.as_secs_f64()).contains(&age));
             if still_fresh && matches!(&outcome, Err(failure) if failure.reason == Reason::Throttled) {
                 return Change::None;
             }
@@ -288,6 +290,16 @@ mod tests {
             Change::Failed
         );
         assert!(!only(&store).up());
+    }
+
+    #[test]
+    fn a_clock_that_was_set_back_does_not_keep_facts_fresh() {
+        let store = store(&["a"]);
+        store.record(&target("a"), Ok(issued(7)), at(86_400));
+        assert_eq!(
+            store.record(&target("a"), failed(Reason::Throttled), at(300)),
+            Change::Failed
+        );
     }
 
     #[test]

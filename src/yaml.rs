@@ -176,6 +176,16 @@ impl Place {
         self.step(index, self.path_to(key))
     }
 
+    /// A key of the user's own choice. One that is no plain word is not shown: it may be a whole `key:secret`, whose
+    /// blank was forgotten.
+    fn chosen(&self, index: usize, key: &str) -> Self {
+        if is_plain(key) {
+            self.entry(index, key)
+        } else {
+            self.unnamed(index)
+        }
+    }
+
     /// A key whose name had better not be shown.
     fn unnamed(&self, index: usize) -> Self {
         self.step(index, self.path.clone())
@@ -195,13 +205,17 @@ impl Place {
     }
 
     fn path_to(&self, key: &str) -> String {
-        let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
-        match (self.path.as_str(), !key.is_empty() && key.bytes().all(plain)) {
+        match (self.path.as_str(), is_plain(key)) {
             ("", true) => key.to_owned(),
             (path, true) => format!("{path}.{key}"),
             (path, false) => format!("{path}[{key:?}]"),
         }
     }
+}
+
+fn is_plain(key: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+    !key.is_empty() && key.bytes().all(plain)
 }
 
 impl Problems {

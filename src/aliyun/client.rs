@@ -86,8 +86,13 @@ impl Client {
 fn read(status: StatusCode, body: &[u8]) -> Result<Value, CallError> {
     let body = body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body);
     let json = serde_json::from_slice(body);
-    // Even a 200 may carry an error.
-    if let Some(refusal) = Refusal::read(status, &String::from_utf8_lossy(body), json.as_ref().ok()) {
+    // Even a 200 may carry an error. Its message need not be UTF-8; its code is plain.
+    let text = String::from_utf8_lossy(body);
+    let refusal = match &json {
+        Ok(json) => Refusal::read(status, &text, Some(json)),
+        Err(_) => Refusal::read(status, &text, serde_json::from_str(&text).ok().as_ref()),
+    };
+    if let Some(refusal) = refusal {
         return Err(CallError::Refused(refusal));
     }
     if status != StatusCode::OK {

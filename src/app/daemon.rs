@@ -5,11 +5,10 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::signal::unix::{SignalKind, signal};
 use tracing::info;
 
-use super::FAILED;
 use super::generation::Generation;
+use super::{FAILED, Signals};
 use crate::cli::Web;
 use crate::config::Config;
 use crate::host::Host;
@@ -54,7 +53,7 @@ impl Daemon {
     /// Starts everything but the web server.
     pub fn poll(config: &Config, host: &Host) -> anyhow::Result<Self> {
         let (store, telemetry) = (Arc::new(Store::default()), Arc::new(Telemetry::new(BUILD)?));
-        Generation::new(config, host, &store, &telemetry)?.start(host);
+        Generation::new(config, host, &store, &telemetry).start(host);
         Ok(Self {
             addresses: Vec::new(),
             store,
@@ -65,6 +64,7 @@ impl Daemon {
 
 /// Runs until SIGTERM or SIGINT and lets what is under way end.
 pub(super) async fn run(config: &Config, host: &Host, web: Web) -> anyhow::Result<ExitCode> {
+    let mut signals = Signals::watch()?;
     Daemon::start(config, host, web).await?;
     let instances: usize = config.accounts.iter().map(|account| account.targets.len()).sum();
     info!(
@@ -75,7 +75,7 @@ pub(super) async fn run(config: &Config, host: &Host, web: Web) -> anyhow::Resul
         "started",
     );
     tokio::select! {
-        name = interrupted() => info!(signal = name?, "stopping"),
+        signal = signals.next() => info!(signal, "stopping"),
         () = host.tasks.stopping().cancelled() => {}
     }
     host.tasks.stop();
@@ -90,18 +90,9 @@ pub(super) async fn run(config: &Config, host: &Host, web: Web) -> anyhow::Resul
                 Ok(ExitCode::from(FAILED))
             }
         },
-        name = interrupted() => {
-            info!(signal = name?, "stopping at once");
+        signal = signals.next() => {
+            info!(signal, "stopping at once");
             Ok(ExitCode::from(FAILED))
         }
     }
-}
-
-/// Waits for the next SIGTERM or SIGINT and names it.
-pub async fn interrupted() -> std::io::Result<&'static str> {
-    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    Ok(tokio::select! {
-        _ = terminate.recv() => "SIGTERM",
-        _ = interrupt.recv() => "SIGINT",
-    })
 }

@@ -23,26 +23,9 @@ use crate::telemetry::Telemetry;
 #[derive(Debug)]
 pub(super) struct Generation(Vec<Poller>);
 
-/// A configuration that is valid in itself and cannot be used all the same.
-#[derive(Debug, thiserror::Error)]
-#[error(
-    "account {account}: no endpoint is known for region {region}; \
-     correct the region, or name the account's `endpoint`"
-)]
-pub(super) struct UnknownRegion {
-    account: AccountName,
-    region: String,
-}
-
 impl Generation {
     /// Builds the pollers and tells the store what they will poll.
-    pub(super) fn new(
-        config: &Config,
-        host: &Host,
-        store: &Arc<Store>,
-        telemetry: &Arc<Telemetry>,
-    ) -> Result<Self, UnknownRegion> {
-        check_regions(config)?;
+    pub(super) fn new(config: &Config, host: &Host, store: &Arc<Store>, telemetry: &Arc<Telemetry>) -> Self {
         warn_of_shared_keys(config, host);
         let poller = |account: &Account| {
             telemetry.start_account(
@@ -51,13 +34,12 @@ impl Generation {
                 account.requests_per_second,
             );
             store.set_targets(&account.name, config.poll.interval, &account.targets);
-            let targets = account
-                .targets
-                .iter()
-                .map(|target| Ok((Arc::clone(target), endpoint(account, &target.region)?)));
-            Ok(Poller {
+            let targets = account.targets.iter();
+            Poller {
                 account: account.name.clone(),
-                targets: targets.collect::<Result<_, _>>()?,
+                targets: targets
+                    .map(|target| (Arc::clone(target), endpoint(account, &target.region)))
+                    .collect(),
                 interval: config.poll.interval,
                 requests_per_second: account.requests_per_second,
                 pca: Pca(Client {
@@ -72,14 +54,9 @@ impl Generation {
                 store: Arc::clone(store),
                 telemetry: Arc::clone(telemetry),
                 host: host.clone(),
-            })
+            }
         };
-        config
-            .accounts
-            .iter()
-            .map(poller)
-            .collect::<Result<_, _>>()
-            .map(Self)
+        Self(config.accounts.iter().map(poller).collect())
     }
 
     /// Polls until the host's tasks are stopped.
@@ -100,25 +77,9 @@ impl Generation {
     }
 }
 
-/// Refuses a region that no endpoint is known for.
-pub(super) fn check_regions(config: &Config) -> Result<(), UnknownRegion> {
-    for account in &config.accounts {
-        for target in &account.targets {
-            endpoint(account, &target.region)?;
-        }
-    }
-    Ok(())
-}
-
-fn endpoint(account: &Account, region: &str) -> Result<Endpoint, UnknownRegion> {
-    account
-        .endpoint
-        .clone()
-        .or_else(|| pca::of_region(region))
-        .ok_or_else(|| UnknownRegion {
-            account: account.name.clone(),
-            region: region.to_owned(),
-        })
+fn endpoint(account: &Account, region: &str) -> Endpoint {
+    let known = || pca::of_region(region).expect("the configuration refuses a region without an endpoint");
+    account.endpoint.clone().unwrap_or_else(known)
 }
 
 /// Two accounts with one key have one allowance at the API and two budgets here. Where the configuration shows

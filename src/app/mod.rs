@@ -5,6 +5,8 @@ mod daemon;
 mod generation;
 mod logging;
 mod once;
+mod runtime;
+mod signals;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -15,11 +17,14 @@ use anyhow::Context as _;
 use crate::cli::{Cli, Command};
 use crate::config::Config;
 use crate::host::{Clock, Env, Files, Host, HttpClient, Random, Tasks};
+use crate::pca;
 
 pub use crate::web::{ListenAddress, TelemetryPath};
-pub use daemon::{Daemon, interrupted};
+pub use daemon::Daemon;
 pub use logging::subscriber;
 pub use once::{Polled, once};
+pub use runtime::run;
+pub use signals::Signals;
 
 /// Exit code: it ran and something failed.
 const FAILED: u8 = 1;
@@ -27,12 +32,18 @@ const FAILED: u8 = 1;
 /// Exit code: it could not start.
 const NOT_STARTED: u8 = 2;
 
+/// The regions that the product has an endpoint for.
+pub fn has_endpoint(region: &str) -> bool {
+    pca::of_region(region).is_some()
+}
+
 /// Does what the command line says.
-pub async fn run(cli: Cli) -> ExitCode {
+pub fn main(cli: Cli) -> ExitCode {
     let log = logging::subscriber(cli.common.log_level, cli.common.log_format, std::io::stderr);
     // Only a second subscriber could make this fail, and there is none before it.
     let _ = tracing::subscriber::set_global_default(log);
-    match command(cli).await {
+    let ended = run(command(cli)).map_err(anyhow::Error::from).flatten();
+    match ended {
         Ok(code) => code,
         Err(error) => {
             report(&error);
@@ -58,7 +69,7 @@ async fn command(cli: Cli) -> anyhow::Result<ExitCode> {
 
 fn prepare(path: &Path) -> anyhow::Result<(Config, Host)> {
     let files = Files::disk();
-    let config = Config::load(path, &files)?;
+    let config = Config::load(path, &files, has_endpoint)?;
     let host = Host {
         clock: Clock::system(),
         env: Env::process(),

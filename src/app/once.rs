@@ -7,9 +7,10 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use tokio_util::sync::CancellationToken;
+use tracing::error;
 
 use super::generation::Generation;
-use super::{FAILED, interrupted};
+use super::{FAILED, Signals};
 use crate::config::Config;
 use crate::exposition::{self, Scope};
 use crate::host::Host;
@@ -17,25 +18,43 @@ use crate::store::Store;
 use crate::telemetry::{BUILD, Telemetry};
 
 pub(super) async fn run(config: &Config, host: &Host, output: Option<&Path>) -> anyhow::Result<ExitCode> {
+    let mut signals = Signals::watch()?;
+    if let Some(path) = output {
+        // Better now than after a round of calls.
+        host.files
+            .check_replaceable(path)
+            .with_context(|| cannot_write(path))?;
+    }
     let stop = CancellationToken::new();
     let polled = tokio::select! {
         polled = once(config, host, &stop) => polled?,
-        signal = interrupted() => anyhow::bail!("interrupted by {}, nothing written", signal?),
+        signal = signals.next() => {
+            error!(signal, "interrupted, nothing is written");
+            return Ok(ExitCode::from(FAILED));
+        }
     };
-    match output {
+    let written = match output {
         Some(path) => host
             .files
             .replace(path, &polled.text)
-            .with_context(|| format!("cannot write {}", path.display()))?,
+            .with_context(|| cannot_write(path)),
         None => std::io::stdout()
             .write_all(polled.text.as_bytes())
-            .context("cannot write the metrics")?,
+            .context("cannot print the metrics"),
+    };
+    if let Err(error) = &written {
+        error!("{error:#}");
     }
-    Ok(if polled.all_up {
+    let succeeded = polled.all_up && written.is_ok();
+    Ok(if succeeded {
         ExitCode::SUCCESS
     } else {
         ExitCode::from(FAILED)
     })
+}
+
+fn cannot_write(path: &Path) -> String {
+    format!("cannot write {}", path.display())
 }
 
 /// What polling everything once gave.
@@ -50,7 +69,7 @@ pub struct Polled {
 /// Polls everything once, retries included.
 pub async fn once(config: &Config, host: &Host, stop: &CancellationToken) -> anyhow::Result<Polled> {
     let (store, telemetry) = (Arc::new(Store::default()), Arc::new(Telemetry::new(BUILD)?));
-    Generation::new(config, host, &store, &telemetry)?
+    Generation::new(config, host, &store, &telemetry)
         .settle(stop)
         .await;
     let snapshot = store.snapshot();

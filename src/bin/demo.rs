@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aliyun_pca_exporter::app::{Daemon, ListenAddress, interrupted, subscriber};
+use aliyun_pca_exporter::app::{Daemon, ListenAddress, Signals, has_endpoint, subscriber};
 use aliyun_pca_exporter::cli::{LogFormat, LogLevel, Web};
 use aliyun_pca_exporter::config::Config;
 use aliyun_pca_exporter::host::{Clock, Env, Files, Host, HttpClient, Random, Tasks};
@@ -55,6 +55,7 @@ async fn main() -> ExitCode {
 
 #[expect(clippy::print_stdout, reason = "what a person is told to look at")]
 async fn run(cli: Cli) -> anyhow::Result<()> {
+    let mut signals = Signals::watch()?;
     let world = World::new(Clock::system(), Random::system());
     world.put_key(KEY.0, Key::plain("demo", KEY.1));
     let instances = telling(Clock::system().now());
@@ -71,7 +72,7 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
     let endpoint = cloud.address();
 
     let files = Files::memory([("demo.yaml", configuration(endpoint, &ids).as_str())]);
-    let config = Config::load("demo.yaml".as_ref(), &files)?;
+    let config = Config::load("demo.yaml".as_ref(), &files, has_endpoint)?;
     let host = Host {
         clock: Clock::system(),
         env: Env::fixed([]),
@@ -99,7 +100,7 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
         ids.len(),
     );
     tokio::select! {
-        name = interrupted() => tracing::info!(signal = name?, "stopping"),
+        _ = signals.next() => {}
         () = host.tasks.stopping().cancelled() => {}
     }
     host.tasks.stop();

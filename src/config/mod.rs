@@ -28,6 +28,7 @@ use crate::model::{AccountName, Target};
 use crate::yaml;
 
 pub use plan::Plan;
+pub use value::HasEndpoint;
 
 /// A valid configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -92,15 +93,19 @@ struct Lines<'e>(&'e Path, &'e [yaml::Error]);
 impl Config {
     /// Reads the file at `path`. Relative `…_file` paths in it are taken from the folder that it stands in.
     ///
+    /// `has_endpoint` tells the regions that the product has an endpoint for; an account's own one serves any.
+    ///
     /// The files and variables that it names are not looked at: they may come later, and change.
-    pub fn load(path: &Path, files: &Files) -> Result<Self, ConfigError> {
+    pub fn load(path: &Path, files: &Files, has_endpoint: HasEndpoint) -> Result<Self, ConfigError> {
         let text = files.read(path).map_err(|error| ConfigError::Unreadable {
             path: path.to_owned(),
             error,
         })?;
         let text = Zeroizing::new(text);
         let folder = path.parent().unwrap_or(Path::new(""));
-        let read = yaml::read(&text, |file, problems| validate::config(file, folder, problems));
+        let read = yaml::read(&text, |file, problems| {
+            validate::config(file, folder, has_endpoint, problems)
+        });
         read.map_err(|errors| ConfigError::Invalid {
             path: path.to_owned(),
             errors,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::config::file;
 use crate::config::labels::labels;
-use crate::config::value::{LONGEST_ID, LONGEST_NAME, distinct, in_range, region, text};
+use crate::config::value::{HasEndpoint, LONGEST_ID, LONGEST_NAME, distinct, in_range, region, text};
 use crate::model::{AccountName, InstanceId, Target};
 use crate::yaml::{Entry, Problems, Reported};
 
@@ -48,12 +48,19 @@ impl Instance {
 }
 
 /// The listed instances of an account. Discovery, whether by patterns or by certificates, is checked and refused.
-pub(super) fn instances(shape: &file::Account, problems: &mut Problems) -> Result<Vec<Instance>, Reported> {
+pub(super) fn instances(
+    shape: &file::Account,
+    has_endpoint: HasEndpoint,
+    problems: &mut Problems,
+) -> Result<Vec<Instance>, Reported> {
     let discovery = discovery(&shape.discovery, problems);
     let certificates = certificates(&shape.certificates, problems);
     let listed = shape.instances.get();
     let entries = listed.ok().flatten().map(Vec::as_slice).unwrap_or_default();
-    let instances: Vec<_> = entries.iter().map(|entry| instance(entry, problems)).collect();
+    let instances: Vec<_> = entries
+        .iter()
+        .map(|entry| instance(entry, has_endpoint, problems))
+        .collect();
     let ids = entries.iter().filter_map(|entry| Some(&entry.get().ok()??.id));
     distinct(ids, "id", problems);
     listed?;
@@ -68,11 +75,15 @@ pub(super) fn instances(shape: &file::Account, problems: &mut Problems) -> Resul
     instances.into_iter().collect()
 }
 
-fn instance(entry: &Entry<file::Instance>, problems: &mut Problems) -> Result<Instance, Reported> {
+fn instance(
+    entry: &Entry<file::Instance>,
+    has_endpoint: HasEndpoint,
+    problems: &mut Problems,
+) -> Result<Instance, Reported> {
     let shape = entry.required(problems)?;
     let id = text(&shape.id, LONGEST_ID, problems);
     let pattern = text(&shape.r#match, LONGEST_ID, problems);
-    let region = region(&shape.region, problems);
+    let region = region(&shape.region, has_endpoint, problems);
     let name = text(&shape.name, LONGEST_NAME, problems);
     let labels = labels(&shape.labels, problems);
     let id = match (id?, pattern?) {

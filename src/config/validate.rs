@@ -13,7 +13,7 @@ use crate::config::duration::format;
 use crate::config::file;
 use crate::config::labels::labels;
 use crate::config::targets::{Instance, instances};
-use crate::config::value::{LONGEST_NAME, distinct, endpoint, in_range, region, text};
+use crate::config::value::{HasEndpoint, LONGEST_NAME, distinct, endpoint, in_range, region, text};
 use crate::config::{Account, Config, Poll};
 use crate::model::AccountName;
 use crate::yaml::{Entry, Place, Problems, Reported};
@@ -35,7 +35,12 @@ const DEFAULT_REQUESTS_PER_SECOND: u8 = 5;
 const DEFAULT_REGION: &str = "cn-hangzhou";
 
 /// The configuration that a file means. Relative paths in it are taken from `folder`.
-pub(super) fn config(file: &file::File, folder: &Path, problems: &mut Problems) -> Result<Config, Reported> {
+pub(super) fn config(
+    file: &file::File,
+    folder: &Path,
+    has_endpoint: HasEndpoint,
+    problems: &mut Problems,
+) -> Result<Config, Reported> {
     let poll = poll(&file.poll, problems);
     let entries = file.accounts.required(problems)?;
     if entries.is_empty() {
@@ -51,7 +56,7 @@ pub(super) fn config(file: &file::File, folder: &Path, problems: &mut Problems) 
                 if let Ok(provider) = &provider {
                     keys.push((&shape.credentials.place, provider.access_key_id()));
                 }
-                accounts.push(account(shape, provider, problems));
+                accounts.push(account(shape, provider, has_endpoint, problems));
             }
             Err(reported) => broken = Some(reported),
         }
@@ -90,15 +95,22 @@ fn poll(entry: &Entry<file::Poll>, problems: &mut Problems) -> Result<Poll, Repo
 fn account(
     shape: &file::Account,
     provider: Result<Provider, Reported>,
+    has_endpoint: HasEndpoint,
     problems: &mut Problems,
 ) -> Result<Account, Reported> {
     let name = account_name(&shape.name, problems);
-    let default_region = region(&shape.region, problems);
+    // The account's own endpoint serves every region.
+    let has_endpoint = if shape.endpoint.is_absent() {
+        has_endpoint
+    } else {
+        |_: &str| true
+    };
+    let default_region = region(&shape.region, has_endpoint, problems);
     let endpoint = endpoint(&shape.endpoint, problems);
     let requests_per_second = requests_per_second(&shape.requests_per_second, problems);
     let signature = signature(&shape.signature, problems);
     let default_labels = labels(&shape.labels, problems);
-    let instances = instances(shape, problems);
+    let instances = instances(shape, has_endpoint, problems);
 
     let name = name?;
     let default_region = default_region?.unwrap_or(DEFAULT_REGION);

@@ -35,9 +35,13 @@ pub(super) fn text<'e>(
     Err(problems.push(&entry.place, error))
 }
 
-/// A region's id. Which regions there are is not known here.
+/// Tells whether a region has a known endpoint. Which regions there are is the product's knowledge, not ours.
+pub type HasEndpoint = fn(&str) -> bool;
+
+/// A region's id.
 pub(super) fn region<'e>(
     entry: &'e Entry<String>,
+    has_endpoint: HasEndpoint,
     problems: &mut Problems,
 ) -> Result<Option<&'e str>, Reported> {
     let Some(region) = text(entry, LONGEST_NAME, problems)? else {
@@ -45,7 +49,11 @@ pub(super) fn region<'e>(
     };
     let is_legal = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     if region.bytes().all(is_legal) {
-        return Ok(Some(region));
+        if has_endpoint(region) {
+            return Ok(Some(region));
+        }
+        let error = "no endpoint is known for this region; correct it, or give the account's `endpoint`";
+        return Err(problems.push(&entry.place, error));
     }
     Err(problems.push(
         &entry.place,

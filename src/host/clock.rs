@@ -1,7 +1,5 @@
 //! Wall-clock time. Durations and deadlines use `tokio::time::Instant` instead, which no clock change moves.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::SystemTime;
 
 use tokio::time::Instant;
@@ -15,10 +13,7 @@ pub struct Clock(Kind);
 #[derive(Clone, Debug)]
 enum Kind {
     System,
-    Virtual {
-        origin: Instant,
-        millis_at_origin: Arc<AtomicI64>,
-    },
+    Virtual { origin: Instant, start: UnixMillis },
 }
 
 impl Clock {
@@ -31,15 +26,8 @@ impl Clock {
     pub fn starting_at(start: UnixMillis) -> Self {
         Self(Kind::Virtual {
             origin: Instant::now(),
-            millis_at_origin: Arc::new(AtomicI64::new(start.0)),
+            start,
         })
-    }
-
-    /// Sets a virtual clock forward (or back) by `millis`, as an administrator would. The system's stays.
-    pub fn jump(&self, millis: i64) {
-        if let Kind::Virtual { millis_at_origin, .. } = &self.0 {
-            millis_at_origin.fetch_add(millis, Ordering::Relaxed);
-        }
     }
 
     /// The time now.
@@ -53,12 +41,9 @@ impl Clock {
                 };
                 UnixMillis(i64::try_from(since).unwrap_or(if since < 0 { i64::MIN } else { i64::MAX }))
             }
-            Kind::Virtual {
-                origin,
-                millis_at_origin,
-            } => {
+            Kind::Virtual { origin, start } => {
                 let passed = i64::try_from(origin.elapsed().as_millis()).unwrap_or(i64::MAX);
-                UnixMillis(millis_at_origin.load(Ordering::Relaxed).saturating_add(passed))
+                UnixMillis(start.0.saturating_add(passed))
             }
         }
     }

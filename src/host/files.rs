@@ -44,13 +44,22 @@ impl Files {
         }
     }
 
+    /// Whether `replace` can work at `path`: whether there is a folder, and whether it may be written to.
+    pub fn check_replaceable(&self, path: &Path) -> io::Result<()> {
+        match &self.0 {
+            Kind::Disk => {
+                let partial = partial(path);
+                std::fs::File::create(&partial).and_then(|_| std::fs::remove_file(&partial))
+            }
+            Kind::Memory(_) => Ok(()),
+        }
+    }
+
     /// Puts `text` at `path` in one step: a reader sees the old file or the new one, never a part.
     pub fn replace(&self, path: &Path, text: &str) -> io::Result<()> {
         match &self.0 {
             Kind::Disk => {
-                let mut partial = path.as_os_str().to_owned();
-                partial.push(format!(".{}.tmp", std::process::id()));
-                let partial = PathBuf::from(partial);
+                let partial = partial(path);
                 let written = write_through(&partial, text).and_then(|()| std::fs::rename(&partial, path));
                 if written.is_err() {
                     // Whatever was written is of no use to anybody; the first error is the one to report.
@@ -65,6 +74,13 @@ impl Files {
             }
         }
     }
+}
+
+/// Where a file stands until it is whole: in the same folder, since a rename does not cross file systems.
+fn partial(path: &Path) -> PathBuf {
+    let mut partial = path.as_os_str().to_owned();
+    partial.push(format!(".{}.tmp", std::process::id()));
+    PathBuf::from(partial)
 }
 
 fn write_through(path: &Path, text: &str) -> io::Result<()> {

@@ -25,7 +25,8 @@ pub struct HttpClient(reqwest::Client);
 pub struct HttpClientError(String);
 
 impl HttpClient {
-    /// A client that gives up connecting, and on a silent connection, after `timeout`. Proxies come from the
+    /// A client for calls that the caller gives up after `timeout`. Connecting has half of that, so that a peer that
+    /// cannot be reached is told from one that does not answer. Proxies come from the
     /// environment (`HTTPS_PROXY`, `HTTP_PROXY`, `NO_PROXY`).
     pub fn new(timeout: Duration) -> Result<Self, HttpClientError> {
         Self::build(Self::builder(timeout))
@@ -39,7 +40,7 @@ impl HttpClient {
     fn builder(timeout: Duration) -> reqwest::ClientBuilder {
         reqwest::Client::builder()
             .user_agent(USER_AGENT)
-            .connect_timeout(timeout)
+            .connect_timeout(timeout / 2)
             .tcp_user_timeout(timeout)
             .pool_idle_timeout(IDLE)
             .redirect(reqwest::redirect::Policy::none())

@@ -68,6 +68,8 @@ struct Running {
     /// Instances that the last answer about them named more than once.
     duplicated: BTreeSet<InstanceId>,
     overdrawn: bool,
+    /// When the last call went.
+    last_start: Option<Instant>,
     first_round: Option<Instant>,
 }
 
@@ -86,6 +88,10 @@ impl Poller {
             self.requests_per_second,
             now,
         );
+        let schedule = match until {
+            Until::Stopped => schedule,
+            Until::Settled => schedule.single_round(),
+        };
         let mut running = Running {
             poller: self,
             targets,
@@ -94,6 +100,7 @@ impl Poller {
             in_flight: HashMap::new(),
             duplicated: BTreeSet::new(),
             overdrawn: false,
+            last_start: None,
             first_round: Some(now),
         };
         running.measure();
@@ -124,7 +131,11 @@ impl Running {
             slot.unused();
             return;
         };
-        let waited = due.map_or(Duration::ZERO, |due| now - due);
+        // What was due before the previous call could not have gone before it.
+        let waited = due.map_or(Duration::ZERO, |due| {
+            now - due.max(self.last_start.unwrap_or(due))
+        });
+        self.last_start = Some(now);
         self.poller.telemetry.waited(&self.poller.account, waited);
         let pca = self.poller.pca.clone();
         let id = target.instance_id.clone();
@@ -235,7 +246,7 @@ impl Running {
             self.overdrawn = false;
             info!(account = %poller.account, "the budget suffices again");
         }
-        if let Some(start) = self.first_round.take_if(|_| self.schedule.settled()) {
+        if let Some(start) = self.first_round.take_if(|_| self.schedule.all_heard()) {
             let snapshot = poller.store.snapshot();
             let of_account = snapshot
                 .instances

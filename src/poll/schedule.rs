@@ -23,6 +23,11 @@ pub struct Schedule<K> {
     retries: BTreeSet<(Instant, K)>,
     targets: BTreeMap<K, Place>,
     next_turn: Instant,
+    /// Nobody has a second regular turn.
+    single_round: bool,
+    in_flight: usize,
+    /// Targets that have had no outcome yet.
+    unheard: usize,
 }
 
 /// Where a target stands. One in flight is neither in `turns` nor in `retries`.
@@ -32,6 +37,8 @@ struct Place {
     retry_due: Option<Instant>,
     retries_made: usize,
     in_flight: bool,
+    /// It has had an outcome.
+    heard: bool,
 }
 
 impl<K: Clone + Ord + Debug> Schedule<K> {
@@ -44,8 +51,20 @@ impl<K: Clone + Ord + Debug> Schedule<K> {
             slot_time: Duration::from_secs(1),
             turns: targets.keys().map(|key| (None, key.clone())).collect(),
             retries: BTreeSet::new(),
-            targets,
             next_turn: now,
+            single_round: false,
+            in_flight: 0,
+            unheard: targets.len(),
+            targets,
+        }
+    }
+
+    /// The same plan for one round: a target that was polled is not polled again, but for its retries.
+    #[must_use]
+    pub fn single_round(self) -> Self {
+        Self {
+            single_round: true,
+            ..self
         }
     }
 
@@ -82,6 +101,7 @@ impl<K: Clone + Ord + Debug> Schedule<K> {
         let place = self.targets.get_mut(&key)?;
         place.last_attempt = Some(now);
         place.in_flight = true;
+        self.in_flight += 1;
         Some(key)
     }
 
@@ -93,7 +113,13 @@ impl<K: Clone + Ord + Debug> Schedule<K> {
             return;
         };
         place.in_flight = false;
-        self.turns.insert((place.last_attempt, key.clone()));
+        self.in_flight -= 1;
+        if !std::mem::replace(&mut place.heard, true) {
+            self.unheard -= 1;
+        }
+        if !self.single_round {
+            self.turns.insert((place.last_attempt, key.clone()));
+        }
         let wait = if overdrawn {
             None
         } else {
@@ -120,10 +146,14 @@ impl<K: Clone + Ord + Debug> Schedule<K> {
         self.interval.mul_f64(self.demand().max(1.0))
     }
 
-    /// Every target has been tried, none is in flight and none waits for a retry.
+    /// Every target has had an outcome.
+    pub fn all_heard(&self) -> bool {
+        self.unheard == 0
+    }
+
+    /// Every target has had an outcome, none is in flight and none waits for a retry.
     pub fn settled(&self) -> bool {
-        let in_flight = self.targets.len() - self.turns.len();
-        self.retries.is_empty() && in_flight == 0 && !self.any_untried()
+        self.all_heard() && self.in_flight == 0 && self.retries.is_empty()
     }
 
     fn any_untried(&self) -> bool {
@@ -324,6 +354,22 @@ mod tests {
             at_once += 1;
         }
         assert!((1..=7).contains(&at_once), "{at_once} turns at once");
+    }
+
+    #[test]
+    fn a_single_round_ends_however_often_a_target_fails() {
+        let start = Instant::now();
+        let mut schedule = Schedule::new(0..2, seconds(5.0), 5, start).single_round();
+        let mut polls = 0;
+        while let Some(due) = schedule.due() {
+            let key = schedule.take(due).unwrap();
+            polls += 1;
+            assert!(polls <= 8, "no end of it");
+            // Three retries, each later than the interval would bring the next turn.
+            schedule.done(&key, due, |made| (made < 3).then_some(seconds(30.0)));
+        }
+        assert!(schedule.settled());
+        assert_eq!(polls, 8);
     }
 
     #[test]

@@ -54,7 +54,8 @@ impl FromStr for TelemetryPath {
             && text
                 .parse::<PathAndQuery>()
                 .is_ok_and(|parsed| parsed.path() == text);
-        if plain && text != "/" && !text.starts_with("/-/") {
+        // A browser reads `//metrics` as the host `metrics`.
+        if plain && text != "/" && !text.starts_with("/-/") && !text.starts_with("//") {
             Ok(Self(text.to_owned()))
         } else {
             Err(PathError(text.to_owned()))

@@ -60,7 +60,7 @@ impl<T: Read> Read for Map<T> {
     fn read(value: &Value<'_>, problems: &mut Problems) -> Result<Self, Reported> {
         let mut map = Self::new();
         for (index, key, node) in value.entries(problems)? {
-            let place = value.place.entry(index, key);
+            let place = value.place.chosen(index, key);
             if map.contains_key(key) {
                 problems.push(&place, DOUBLED);
             } else {

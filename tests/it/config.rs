@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use aliyun_pca_exporter::aliyun::credentials::{Provider, Source};
+use aliyun_pca_exporter::app::has_endpoint;
 use aliyun_pca_exporter::config::{Account, Config, ConfigError, Plan};
 use aliyun_pca_exporter::host::Files;
 use proptest::prelude::*;
@@ -41,7 +42,11 @@ const NOT_SUPPORTED_YET: [&str; 27] = [
 ];
 
 fn load(text: &str) -> Result<Config, ConfigError> {
-    Config::load(Path::new("config.yaml"), &Files::memory([("config.yaml", text)]))
+    Config::load(
+        Path::new("config.yaml"),
+        &Files::memory([("config.yaml", text)]),
+        has_endpoint,
+    )
 }
 
 /// The cases of a folder: the path and the text of each.
@@ -107,7 +112,7 @@ fn every_good_configuration_means_what_is_written_beside_it() {
     assert!(!cases.is_empty());
     for (path, text) in cases {
         let files = Files::memory([("/etc/pca/config.yaml", text.as_str())]);
-        let config = Config::load(Path::new("/etc/pca/config.yaml"), &files)
+        let config = Config::load(Path::new("/etc/pca/config.yaml"), &files, has_endpoint)
             .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         let (interval, timeout) = (config.poll.interval.as_secs(), config.poll.timeout.as_secs());
         let mut means = format!("poll every {interval} s, timeout {timeout} s\n");
@@ -162,7 +167,12 @@ fn a_loaded_configuration_does_not_show_its_secrets() {
 
 #[test]
 fn a_file_that_is_not_there_is_named() {
-    let error = Config::load(Path::new("/etc/pca/config.yaml"), &Files::memory([])).unwrap_err();
+    let error = Config::load(
+        Path::new("/etc/pca/config.yaml"),
+        &Files::memory([]),
+        has_endpoint,
+    )
+    .unwrap_err();
     assert_eq!(
         error.to_string(),
         "/etc/pca/config.yaml: cannot be read: entity not found"
@@ -174,7 +184,9 @@ fn a_file_that_is_not_utf_8_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("config.yaml");
     std::fs::write(&path, b"accounts:\n  - name: Z\xfcrich\n").unwrap();
-    let error = Config::load(&path, &Files::disk()).unwrap_err().to_string();
+    let error = Config::load(&path, &Files::disk(), has_endpoint)
+        .unwrap_err()
+        .to_string();
     assert!(
         error.ends_with("config.yaml: cannot be read: stream did not contain valid UTF-8"),
         "{error}"

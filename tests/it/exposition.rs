@@ -17,7 +17,7 @@ const ACTION: &str = "GetCAInstanceStatus";
 /// 2025-12-16T00:00:00Z.
 const NOW: UnixMillis = UnixMillis::from_seconds(1_765_843_200);
 
-/// The instance metrics as the design lists them.
+/// The instance metrics that are promised to users, one by one.
 const DESIGNED: [&str; 13] = [
     "aliyun_pca_instance_info",
     "aliyun_pca_instance_status",

@@ -1,4 +1,4 @@
-//! Holds the module table of the design: which module may use which. The text of the sources is enough for that, since
+//! Holds the table of modules below: which module may use which. The text of the sources is enough for that, since
 //! they name other modules as `crate::module` and in no other way.
 
 use std::collections::BTreeSet;
@@ -88,7 +88,7 @@ fn faults(path: &str, source: &str) -> Vec<String> {
         faults.push(format!("{path}: `super::` here is the crate; write `crate::`"));
     }
     let Some((_, allowed)) = TABLE.iter().find(|(name, _)| *name == module) else {
-        faults.push(format!("{path}: the design's table has no module `{module}`"));
+        faults.push(format!("{path}: the table has no module `{module}`"));
         return faults;
     };
     for used in modules_named(code) {

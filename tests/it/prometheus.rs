@@ -9,7 +9,7 @@ use crate::support::{Program, address_in, command, free_port, poll_until};
 /// A known instance of the demo.
 const INSTANCE: &str = "cas-member-20-days-left";
 
-/// Its metrics, from the design's table: all but `error`, which is there only after a failure.
+/// Its metrics, as the README lists them: all but `error`, which is there only after a failure.
 const METRICS: [&str; 12] = [
     "info",
     "status",

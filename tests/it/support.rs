@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver};
 use std::time::Duration;
 
-use aliyun_pca_exporter::app::Daemon;
+use aliyun_pca_exporter::app::{Daemon, has_endpoint};
 use aliyun_pca_exporter::config::Config;
 use aliyun_pca_exporter::exposition::{self, Scope};
 use aliyun_pca_exporter::host::{Clock, Env, Files, Host, Random, Tasks, Transport};
@@ -170,7 +170,7 @@ pub(crate) fn host(transport: Arc<dyn Transport>) -> Host {
 
 pub(crate) fn config(yaml: &str) -> Config {
     let path = "config.yaml";
-    Config::load(Path::new(path), &Files::memory([(path, yaml)]))
+    Config::load(Path::new(path), &Files::memory([(path, yaml)]), has_endpoint)
         .unwrap_or_else(|error| panic!("{error}\n{yaml}"))
 }
 

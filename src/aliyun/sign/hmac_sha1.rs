@@ -8,6 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha1::Sha1;
+use zeroize::Zeroizing;
 
 use super::encode;
 use crate::aliyun::credentials::Credentials;
@@ -56,8 +57,8 @@ pub fn string_to_sign(method: &str, canonical_query: &str) -> String {
 
 /// Base64 HMAC-SHA1 of the string to sign, keyed with the secret and `&`.
 pub fn signature(access_key_secret: &str, string_to_sign: &str) -> String {
-    let mut mac = Hmac::<Sha1>::new_from_slice(format!("{access_key_secret}&").as_bytes())
-        .expect("an HMAC takes a key of any length");
+    let key = Zeroizing::new(format!("{access_key_secret}&"));
+    let mut mac = Hmac::<Sha1>::new_from_slice(key.as_bytes()).expect("an HMAC takes a key of any length");
     mac.update(string_to_sign.as_bytes());
     STANDARD.encode(mac.finalize().into_bytes())
 }

@@ -1,0 +1,40 @@
+//! The runtime that everything runs on.
+
+use std::io;
+
+use tokio::runtime::Builder;
+
+/// Runs `work` to its end and returns at once, whatever else is still under way: a name look-up that hangs in the
+/// system's resolver cannot be cancelled, and would keep the process from ending.
+pub fn run<T>(work: impl Future<Output = T>) -> io::Result<T> {
+    let runtime = Builder::new_multi_thread().enable_all().build()?;
+    let result = runtime.block_on(work);
+    runtime.shutdown_background();
+    Ok(result)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+
+    #[test]
+    fn work_that_cannot_be_cancelled_does_not_hold_up_the_end() {
+        let (release, blocked) = mpsc::channel::<()>();
+        let (started, begun) = mpsc::channel();
+        run(async {
+            let look_up = tokio::task::spawn_blocking(move || {
+                started.send(()).unwrap();
+                // Ends only with the test: a runtime that waits for it waits for ever.
+                let _ = blocked.recv();
+            });
+            drop(look_up);
+            tokio::task::spawn_blocking(move || begun.recv().unwrap())
+                .await
+                .unwrap();
+        })
+        .unwrap();
+        drop(release);
+    }
+}
