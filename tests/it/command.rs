@@ -333,3 +333,96 @@ async fn calls_go_through_the_proxy_that_the_environment_names() {
     assert!(output.contains("instance_id=\"cas-member-a\"} 1\n"), "{output}");
     assert_eq!(cloud.world.arrivals_for("cas-member-a").len(), 1);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_signal_ends_it_at_once() {
+    let cloud = Cloud::start(&["cas-member-a"]).await;
+    cloud.world.set_fault(Fault::new(Oddity::NoAnswer));
+    // A call that nobody answers keeps the first signal's drain busy for as long as it may.
+    let setup = Setup::new(&yaml(
+        &cloud.endpoint,
+        10,
+        "interval: 1m, timeout: 1m",
+        ["cas-member-a"],
+    ));
+    let (mut program, address) = beside(move || setup.daemon()).await;
+    let metrics = format!("http://{address}/metrics");
+    poll_until(&metrics, |_, _| {
+        (!cloud.world.arrivals_for("cas-member-a").is_empty()).then_some(())
+    })
+    .await;
+    let (code, log) = beside(move || {
+        program.signal("TERM");
+        program.logged("stopping");
+        program.signal("INT");
+        let (code, _, log) = program.end();
+        (code, log)
+    })
+    .await;
+    assert_eq!(code, Some(1), "{log}");
+    assert!(
+        log.contains("stopping at once") && !log.contains("message=stopped"),
+        "{log}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn once_ends_though_an_instance_never_answers() {
+    let cloud = Cloud::start(&["cas-member-a", "cas-member-b"]).await;
+    cloud
+        .world
+        .set_fault(Fault::new(Oddity::ClosedBeforeAnswer).on_instance("cas-member-a"));
+    let setup = Setup::new(&yaml(
+        &cloud.endpoint,
+        10,
+        "interval: 1s, timeout: 1s",
+        ["cas-member-a", "cas-member-b"],
+    ));
+    let (code, output, log) = beside(move || setup.run(&["once"])).await;
+    assert_eq!(code, Some(1), "{log}");
+    assert!(
+        output.contains("instance_id=\"cas-member-a\",reason=\"connect\"} 1\n"),
+        "{output}"
+    );
+    assert_eq!(
+        cloud.world.arrivals_for("cas-member-a").len(),
+        4,
+        "one poll and three retries"
+    );
+    assert_eq!(cloud.world.arrivals_for("cas-member-b").len(), 1, "once is once");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn once_that_cannot_write_says_so_before_it_calls_anybody() {
+    let cloud = Cloud::start(&["cas-member-a"]).await;
+    let setup = cloud.setup(&["cas-member-a"]);
+    let (code, _, log) = beside(move || setup.run(&["once", "--output=nowhere/pca.prom"])).await;
+    assert_eq!(code, Some(2), "{log}");
+    assert!(log.starts_with("cannot write nowhere/pca.prom: "), "{log}");
+    assert!(cloud.world.arrivals_for("cas-member-a").is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn once_that_is_interrupted_writes_nothing_and_ends_with_1() {
+    let cloud = Cloud::start(&["cas-member-a"]).await;
+    cloud.world.set_fault(Fault::new(Oddity::NoAnswer));
+    let setup = Setup::new(&yaml(
+        &cloud.endpoint,
+        10,
+        "interval: 1m, timeout: 1m",
+        ["cas-member-a"],
+    ));
+    let program = Program::start(&mut setup.command(&["once"]));
+    let arrived = async {
+        while cloud.world.arrivals_for("cas-member-a").is_empty() {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(60), arrived)
+        .await
+        .unwrap();
+    program.signal("TERM");
+    let (code, output, log) = beside(move || program.end()).await;
+    assert_eq!((code, output.as_str()), (Some(1), ""), "{log}");
+    assert!(log.contains("interrupted"), "{log}");
+}

@@ -112,3 +112,60 @@ async fn no_error_shows_the_url_or_a_part_of_it() {
         );
     }
 }
+
+#[tokio::test]
+async fn a_peer_that_never_takes_the_connection_is_a_connect_error_well_before_the_call_is_given_up() {
+    // A backlog that is full: the system leaves every further connection unanswered.
+    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    socket
+        .bind(&std::net::SocketAddr::from(([127, 0, 0, 1], 0)).into())
+        .unwrap();
+    socket.listen(0).unwrap();
+    let address = socket.local_addr().unwrap().as_socket().unwrap();
+    let _filling: Vec<_> = (0..2)
+        .map(|_| {
+            let waiting = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+            waiting.set_nonblocking(true).unwrap();
+            let _ = waiting.connect(&address.into());
+            waiting
+        })
+        .collect();
+    let given_up = Duration::from_secs(4);
+    let client = HttpClient::direct(given_up).unwrap();
+    let url = format!("http://{address}/?AccessKeyId=canary");
+    let request = HttpRequest {
+        method: Method::POST,
+        url,
+        headers: HeaderMap::new(),
+        body: Bytes::new(),
+    };
+    let ended = tokio::time::timeout(given_up, client.send(request)).await;
+    let error = ended
+        .expect("the caller's own deadline came first")
+        .err()
+        .unwrap();
+    assert!(matches!(error, TransportError::Connect(_)), "{error}");
+}
+
+#[tokio::test]
+async fn every_request_says_who_sends_it() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let (sent, received) = tokio::join!(send(url), async {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut request = vec![0; 4096];
+        let length = stream.read(&mut request).await.unwrap();
+        stream
+            .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+            .await
+            .unwrap();
+        String::from_utf8_lossy(&request[..length]).to_lowercase()
+    });
+    assert_eq!(sent.unwrap().status, 200);
+    let agent = concat!(
+        "user-agent: aliyun-pca-exporter/",
+        env!("CARGO_PKG_VERSION"),
+        "\r\n"
+    );
+    assert!(received.contains(agent), "{received}");
+}

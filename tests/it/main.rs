@@ -6,6 +6,7 @@ mod config;
 mod exposition;
 mod http;
 mod layers;
+mod logs;
 mod official_sdk;
 mod polling;
 mod prometheus;
