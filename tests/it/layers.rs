@@ -87,6 +87,16 @@ fn faults(path: &str, source: &str) -> Vec<String> {
     if !nested && code.contains("super::") {
         faults.push(format!("{path}: `super::` here is the crate; write `crate::`"));
     }
+    if module != "yaml" && code.contains("serde_yaml") {
+        faults.push(format!("{path}: only `yaml` names the library that reads YAML"));
+    }
+    if module == "simulator"
+        && code.matches("crate::aliyun").count() > code.matches("crate::aliyun::sign").count()
+    {
+        faults.push(format!(
+            "{path}: the cloud's side shares nothing of `aliyun` but `sign`"
+        ));
+    }
     let Some((_, allowed)) = TABLE.iter().find(|(name, _)| *name == module) else {
         faults.push(format!("{path}: the table has no module `{module}`"));
         return faults;
@@ -193,6 +203,16 @@ fn a_source_that_breaks_a_rule_is_named_with_the_rule() {
             "`super::` here is the crate",
         ),
         ("util.rs", "//! A.\n", "has no module `util`"),
+        (
+            "config/mod.rs",
+            "//! A.\nuse serde_yaml::Value;",
+            "only `yaml` names the library",
+        ),
+        (
+            "simulator/call.rs",
+            "//! A.\nuse crate::aliyun::client::Client;",
+            "shares nothing of `aliyun` but `sign`",
+        ),
     ];
     for (path, source, fault) in broken {
         let found = faults(path, source);
