@@ -10,7 +10,7 @@ use prometheus::{
     CounterVec, GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry,
 };
 
-use crate::model::{AccountName, Reason};
+use crate::model::{AccountName, Reason, UnixMillis};
 
 /// Bounds of the request duration histogram, in seconds. None is an integer: the text format and OpenMetrics
 /// would write such a bound differently, and so name two series.
@@ -45,6 +45,8 @@ pub struct Telemetry {
     demand: GaugeVec,
     waited: CounterVec,
     duplicates: IntCounterVec,
+    credentials_expiry: GaugeVec,
+    credentials_errors: IntCounterVec,
 }
 
 impl Telemetry {
@@ -117,6 +119,20 @@ impl Telemetry {
                 ),
                 &["account"],
             )?,
+            credentials_expiry: GaugeVec::new(
+                Opts::new(
+                    "aliyun_pca_credentials_expiry_timestamp_seconds",
+                    "When the account's temporary credentials expire; absent for lasting ones.",
+                ),
+                &["account"],
+            )?,
+            credentials_errors: IntCounterVec::new(
+                Opts::new(
+                    "aliyun_pca_credentials_refresh_errors_total",
+                    "Attempts to get or refresh the account's credentials that failed.",
+                ),
+                &["account"],
+            )?,
             registry,
         };
         register(&new.registry, &new.requests)?;
@@ -126,6 +142,8 @@ impl Telemetry {
         register(&new.registry, &new.demand)?;
         register(&new.registry, &new.waited)?;
         register(&new.registry, &new.duplicates)?;
+        register(&new.registry, &new.credentials_expiry)?;
+        register(&new.registry, &new.credentials_errors)?;
         Ok(new)
     }
 
@@ -145,6 +163,7 @@ impl Telemetry {
         self.demand.with_label_values(&[account]);
         self.waited.with_label_values(&[account]);
         self.duplicates.with_label_values(&[account]);
+        self.credentials_errors.with_label_values(&[account]);
     }
 
     /// A call goes out.
@@ -181,6 +200,27 @@ impl Telemetry {
     /// An answer named an instance more than once.
     pub fn duplicated(&self, account: &AccountName) {
         self.duplicates.with_label_values(&[account.as_str()]).inc();
+    }
+
+    /// When the account's credentials expire, if they do.
+    pub fn set_credentials_expiry(&self, account: &AccountName, expires: Option<UnixMillis>) {
+        let labels = [account.as_str()];
+        match expires {
+            Some(expires) => {
+                self.credentials_expiry
+                    .with_label_values(&labels)
+                    .set(expires.seconds_since(UnixMillis(0)));
+            }
+            // Nothing to remove is as good.
+            None => drop(self.credentials_expiry.remove_label_values(&labels)),
+        }
+    }
+
+    /// An attempt to get or refresh the account's credentials failed.
+    pub fn credentials_refresh_failed(&self, account: &AccountName) {
+        self.credentials_errors
+            .with_label_values(&[account.as_str()])
+            .inc();
     }
 
     /// Every own metric as it is now, sorted by name.

@@ -18,6 +18,9 @@ pub enum CallError {
     /// The API refused the call with a code of its own.
     #[error("{0}")]
     Refused(Refusal),
+    /// The API refused the temporary key that the call was signed with; the next call is signed with another.
+    #[error("{0}")]
+    TokenRefused(Refusal),
     /// An answer that is not the API's.
     #[error("HTTP status {} without a code of the API", .0.as_u16())]
     Http(StatusCode),
@@ -58,7 +61,7 @@ pub enum Retry {
     Never,
     /// Later, with growing distance.
     Later,
-    /// At once: signing it afresh is all that it takes.
+    /// Once, at once: signing it afresh is all that it takes.
     AtOnce,
 }
 
@@ -66,7 +69,7 @@ impl CallError {
     /// The closed reason.
     pub fn reason(&self) -> Reason {
         match self {
-            Self::Refused(refusal) => refusal.reason(),
+            Self::Refused(refusal) | Self::TokenRefused(refusal) => refusal.reason(),
             Self::Http(status) => without_code(*status).unwrap_or(Reason::Http),
             Self::Transport(TransportError::Connect(_) | TransportError::Closed(_)) => Reason::Connect,
             Self::Transport(TransportError::Tls(_)) => Reason::Tls,
@@ -80,6 +83,7 @@ impl CallError {
     /// Whether to try again before the next regular turn.
     pub fn retry(&self) -> Retry {
         match self.reason() {
+            _ if matches!(self, Self::TokenRefused(_)) => Retry::AtOnce,
             _ if matches!(self, Self::Refused(refusal) if refusal.code == NONCE_USED) => Retry::AtOnce,
             Reason::Throttled
             | Reason::Server
@@ -149,6 +153,13 @@ impl Refusal {
             request_id,
             token_expired,
         })
+    }
+
+    /// Whether this may be about the token of a temporary key, and another one may do.
+    pub(super) fn refuses_token(&self) -> bool {
+        self.token_expired
+            || self.code.starts_with("InvalidSecurityToken")
+            || self.code == "InvalidAccessKeyId.NotFound"
     }
 
     fn reason(&self) -> Reason {
@@ -231,7 +242,7 @@ fn xml_field<'a>(text: &'a str, name: &str) -> Option<&'a str> {
 }
 
 /// Codes and request ids are shown, so they are taken only in the form that the vendor's have.
-fn is_plain(text: &str) -> bool {
+pub(super) fn is_plain(text: &str) -> bool {
     (1..=128).contains(&text.len())
         && text
             .bytes()

@@ -1,23 +1,27 @@
 //! The polling side of one valid configuration.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use tracing::warn;
 
 use crate::aliyun::budget::Budget;
 use crate::aliyun::client::Client;
+use crate::aliyun::credentials::{Cache, Claims, Fetch};
 use crate::aliyun::endpoint::Endpoint;
+use crate::aliyun::exchange::Exchange;
 use crate::config::{Account, Config};
 use crate::host::Host;
-use crate::model::AccountName;
 use crate::pca::{self, Pca};
 use crate::poll::{Poller, Until};
 use crate::store::Store;
 use crate::telemetry::Telemetry;
+
+/// Calls of STS in any second. A chain of two roles needs two at a time, and more are never needed: sessions last a
+/// quarter of an hour at least.
+const STS_SLOTS: u8 = 2;
 
 /// The pollers of a configuration, not yet running.
 #[derive(Debug)]
@@ -26,13 +30,8 @@ pub(super) struct Generation(Vec<Poller>);
 impl Generation {
     /// Builds the pollers and tells the store what they will poll.
     pub(super) fn new(config: &Config, host: &Host, store: &Arc<Store>, telemetry: &Arc<Telemetry>) -> Self {
-        warn_of_shared_keys(config, host);
+        let claims = Arc::new(Claims::default());
         let poller = |account: &Account| {
-            telemetry.start_account(
-                &account.name,
-                &[pca::GET_CA_INSTANCE_STATUS],
-                account.requests_per_second,
-            );
             store.set_targets(&account.name, config.poll.interval, &account.targets);
             let targets = account.targets.iter();
             Poller {
@@ -42,14 +41,7 @@ impl Generation {
                     .collect(),
                 interval: config.poll.interval,
                 requests_per_second: account.requests_per_second,
-                pca: Pca(Client {
-                    account: account.name.clone(),
-                    scheme: account.signature,
-                    credentials: account.credentials.clone(),
-                    timeout: config.poll.timeout,
-                    host: host.clone(),
-                    telemetry: Arc::clone(telemetry),
-                }),
+                pca: Pca(client(account, config.poll.timeout, host, telemetry, &claims)),
                 budget: Budget::new(account.requests_per_second, config.poll.timeout, Instant::now()),
                 store: Arc::clone(store),
                 telemetry: Arc::clone(telemetry),
@@ -77,29 +69,36 @@ impl Generation {
     }
 }
 
-fn endpoint(account: &Account, region: &str) -> Endpoint {
-    let known = || pca::of_region(region).expect("the configuration refuses a region without an endpoint");
-    account.endpoint.clone().unwrap_or_else(known)
+/// The signed calls of an account, its counters started.
+pub(super) fn client(
+    account: &Account,
+    timeout: Duration,
+    host: &Host,
+    telemetry: &Arc<Telemetry>,
+    claims: &Arc<Claims>,
+) -> Client {
+    let mut actions: Vec<_> = account.credentials.actions().into_iter().collect();
+    actions.push(pca::GET_CA_INSTANCE_STATUS);
+    telemetry.start_account(&account.name, &actions, account.requests_per_second);
+    let exchange = Exchange {
+        account: account.name.clone(),
+        timeout,
+        host: host.clone(),
+        telemetry: Arc::clone(telemetry),
+    };
+    let fetch = Fetch {
+        exchange: exchange.clone(),
+        sts: Budget::new(STS_SLOTS, timeout, Instant::now()),
+    };
+    Client {
+        exchange,
+        scheme: account.signature,
+        credentials: Arc::new(Cache::new(account.credentials.clone(), fetch, Arc::clone(claims))),
+    }
 }
 
-/// Two accounts with one key have one allowance at the API and two budgets here. Where the configuration shows
-/// it, it was refused; a key from a file or the environment shows only now.
-fn warn_of_shared_keys(config: &Config, host: &Host) {
-    let mut first_with: BTreeMap<String, &AccountName> = BTreeMap::new();
-    for account in &config.accounts {
-        // An account without a usable key says so at its first poll.
-        let Ok(credentials) = account.credentials.credentials(host) else {
-            continue;
-        };
-        if let Some(first) = first_with.get(&credentials.access_key_id) {
-            warn!(
-                account = %account.name,
-                same_as = %first,
-                "two accounts use one access key, so together they may exceed its allowance at the API; \
-                 make them one account, or share the allowance by requests_per_second",
-            );
-        } else {
-            first_with.insert(credentials.access_key_id, &account.name);
-        }
-    }
+/// Where calls about a region's instances go.
+pub(super) fn endpoint(account: &Account, region: &str) -> Endpoint {
+    let known = || pca::of_region(region).expect("the configuration refuses a region without an endpoint");
+    account.endpoint.clone().unwrap_or_else(known)
 }

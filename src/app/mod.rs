@@ -76,6 +76,9 @@ fn prepare(path: &Path) -> anyhow::Result<(Config, Host)> {
         files,
         random: Random::system(),
         transport: Arc::new(HttpClient::new(config.poll.timeout).context("cannot call the API")?),
+        direct: Arc::new(
+            HttpClient::direct(config.poll.timeout).context("cannot call the metadata service")?,
+        ),
         tasks: Tasks::default(),
     };
     Ok((config, host))

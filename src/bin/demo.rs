@@ -73,12 +73,14 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
 
     let files = Files::memory([("demo.yaml", configuration(endpoint, &ids).as_str())]);
     let config = Config::load("demo.yaml".as_ref(), &files, has_endpoint)?;
+    let direct = Arc::new(HttpClient::direct(config.poll.timeout)?);
     let host = Host {
         clock: Clock::system(),
         env: Env::fixed([]),
         files,
         random: Random::system(),
-        transport: Arc::new(HttpClient::direct(config.poll.timeout)?),
+        transport: direct.clone(),
+        direct,
         tasks: Tasks::default(),
     };
     host.tasks.spawn("the simulated cloud", |stop| cloud.serve(stop));

@@ -53,8 +53,8 @@ pub(super) fn config(
         match entry.required(problems) {
             Ok(shape) => {
                 let provider = provider(&shape.credentials, folder, problems);
-                if let Ok(provider) = &provider {
-                    keys.push((&shape.credentials.place, provider.access_key_id()));
+                if let Some(id) = provider.as_ref().ok().and_then(Provider::access_key_id) {
+                    keys.push((&shape.credentials.place, id));
                 }
                 accounts.push(account(shape, provider, has_endpoint, problems));
             }

@@ -38,4 +38,10 @@ impl Env {
         }
         .filter(|value| !value.is_empty())
     }
+
+    /// Whether `name` says "true", in any case, as the vendor's libraries read their switches.
+    pub fn is_true(&self, name: &str) -> bool {
+        self.get(name)
+            .is_some_and(|value| value.eq_ignore_ascii_case("true"))
+    }
 }

@@ -32,8 +32,10 @@ pub struct Host {
     pub files: Files,
     /// Nonces and jitter.
     pub random: Random,
-    /// HTTP towards the cloud.
+    /// HTTP towards the cloud, through a proxy where the environment names one.
     pub transport: Arc<dyn Transport>,
+    /// HTTP towards this machine's own metadata service, never through a proxy.
+    pub direct: Arc<dyn Transport>,
     /// Tasks that live as long as the process.
     pub tasks: Tasks,
 }

@@ -176,7 +176,7 @@ impl Running {
             Err(error) => match error.retry() {
                 Retry::Never => None,
                 Retry::Later => retry::delay(made, random.fraction()),
-                Retry::AtOnce => retry::delay(made, 0.0),
+                Retry::AtOnce => (made == 0).then_some(Duration::ZERO),
             },
         });
         let outcome = match result {

@@ -245,6 +245,8 @@ fn golden_telemetry() -> Telemetry {
         }
     }
     telemetry.duplicated(&prod);
+    telemetry.set_credentials_expiry(&prod, Some(UnixMillis::from_seconds(1_765_846_800)));
+    telemetry.credentials_refresh_failed(&lab);
     telemetry.waited(&prod, Duration::from_millis(1_500));
     telemetry.set_demand(&lab, 1.25);
     telemetry

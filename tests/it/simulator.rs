@@ -97,11 +97,7 @@ fn world() -> World {
 }
 
 fn plain() -> Credentials {
-    Credentials {
-        access_key_id: "testid".to_owned(),
-        access_key_secret: "testsecret".into(),
-        security_token: None,
-    }
+    Credentials::lasting("testid".to_owned(), "testsecret".into(), None, "test")
 }
 
 fn temporary() -> Credentials {

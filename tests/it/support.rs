@@ -163,6 +163,7 @@ pub(crate) fn host(transport: Arc<dyn Transport>) -> Host {
         env: Env::fixed([]),
         files: Files::memory([]),
         random: Random::seeded(2),
+        direct: Arc::clone(&transport),
         transport,
         tasks: Tasks::default(),
     }

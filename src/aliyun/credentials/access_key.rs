@@ -2,6 +2,9 @@
 
 use super::{Credentials, CredentialsError, Source};
 use crate::host::Host;
+use crate::secret::Secret;
+
+pub(super) const NAME: &str = "access_key";
 
 /// The parts of a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,18 +18,16 @@ pub struct AccessKey {
 }
 
 impl AccessKey {
-    pub(super) fn credentials(&self, host: &Host) -> Result<Credentials, CredentialsError> {
+    pub(super) fn fetch(&self, host: &Host) -> Result<Credentials, CredentialsError> {
+        let read = |source: &Source, key: &str| -> Result<Secret, CredentialsError> {
+            source
+                .read(host, key)
+                .map_err(|why| CredentialsError::failed(NAME, why))
+        };
+        let id = read(&self.access_key_id, "access_key_id")?;
+        let secret = read(&self.access_key_secret, "access_key_secret")?;
         let token = self.security_token.as_ref();
-        Ok(Credentials {
-            access_key_id: self
-                .access_key_id
-                .read(host, "access_key_id")?
-                .expose()
-                .to_owned(),
-            access_key_secret: self.access_key_secret.read(host, "access_key_secret")?,
-            security_token: token
-                .map(|token| token.read(host, "security_token"))
-                .transpose()?,
-        })
+        let token = token.map(|token| read(token, "security_token")).transpose()?;
+        Ok(Credentials::lasting(id.expose().to_owned(), secret, token, NAME))
     }
 }

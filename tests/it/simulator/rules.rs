@@ -197,11 +197,7 @@ async fn the_limit_is_each_users_whatever_the_key_and_the_host() {
         };
         request.signed()
     };
-    let bob = Credentials {
-        access_key_id: "bobsid".to_owned(),
-        access_key_secret: "bobssecret".into(),
-        security_token: None,
-    };
+    let bob = Credentials::lasting("bobsid".to_owned(), "bobssecret".into(), None, "test");
     assert_eq!(outcome(&world, &from(plain(), "cas.aliyuncs.com")), accepted());
     let elsewhere = "cas.eu-central-1.aliyuncs.com";
     assert_eq!(outcome(&world, &from(temporary(), elsewhere)), accepted());

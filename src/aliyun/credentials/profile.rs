@@ -1,0 +1,113 @@
+//! A profile of the vendor's command line, or else of its libraries' INI file. Each says which other provider it
+//! stands for. Files are read at every fetch, so that a profile that changed is noticed.
+
+use std::path::{Path, PathBuf};
+
+use super::fetch::Fetch;
+use super::{Credentials, CredentialsError, Provider, cli_profile, ini_profile};
+use crate::host::Host;
+use crate::secret::Secret;
+
+pub(super) const NAME: &str = "profile";
+
+/// Which profile, and where.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Profile {
+    /// Its name; `ALIBABA_CLOUD_PROFILE`, the file's current one, or `default` otherwise.
+    pub name: Option<String>,
+    /// The command line's file; `~/.aliyun/config.json` otherwise.
+    pub cli_file: Option<PathBuf>,
+    /// The INI file; `ALIBABA_CLOUD_CREDENTIALS_FILE`, `~/.alibabacloud/credentials` or
+    /// `~/.alibabacloud/credentials.ini` otherwise.
+    pub ini_file: Option<PathBuf>,
+}
+
+impl Profile {
+    pub(super) async fn fetch(&self, with: &Fetch) -> Result<Credentials, CredentialsError> {
+        let host = &with.exchange.host;
+        let name = self
+            .name
+            .clone()
+            .or_else(|| host.env.get("ALIBABA_CLOUD_PROFILE"));
+        let (file, provider) = match self.find(host, name.as_deref()) {
+            // Somebody has asked for this very profile, so its absence is not a matter of chance.
+            Err(CredentialsError::NotConfigured { why, .. }) if name.is_some() => {
+                return Err(CredentialsError::failed(NAME, why));
+            }
+            found => found?,
+        };
+        let credentials = provider.fetch(with).await.map_err(|error| match error {
+            CredentialsError::Failed { why, provider }
+            | CredentialsError::NotConfigured { why, provider } => {
+                CredentialsError::failed(NAME, format!("{file}: {provider}: {why}"))
+            }
+        })?;
+        Ok(Credentials {
+            provider: format!("{NAME} ({file}: {})", credentials.provider),
+            ..credentials
+        })
+    }
+
+    /// The provider that the profile stands for, and the kind of file that it was found in.
+    fn find(&self, host: &Host, name: Option<&str>) -> Result<(&'static str, Provider), CredentialsError> {
+        let in_cli = match self.cli_file(host) {
+            Some(path) => cli_profile::find(host, &path, name, self.cli_file.is_some()),
+            None => Err(CredentialsError::not_configured(NAME, "HOME is not set")),
+        };
+        let Err(CredentialsError::NotConfigured { why: not_in_cli, .. }) = in_cli else {
+            return in_cli.map(|provider| ("command line", provider));
+        };
+        let in_ini = ini_profile::find(host, &self.ini_files(host), name.unwrap_or("default"));
+        in_ini
+            .map(|provider| ("INI file", provider))
+            .map_err(|error| match error {
+                CredentialsError::NotConfigured { why, .. } => {
+                    CredentialsError::not_configured(NAME, format!("{not_in_cli}; {why}"))
+                }
+                failed @ CredentialsError::Failed { .. } => failed,
+            })
+    }
+
+    fn cli_file(&self, host: &Host) -> Option<PathBuf> {
+        if let Some(path) = &self.cli_file {
+            return Some(path.clone());
+        }
+        (!host.env.is_true("ALIBABA_CLOUD_CLI_PROFILE_DISABLED"))
+            .then(|| home(host))?
+            .map(|home| home.join(".aliyun/config.json"))
+    }
+
+    /// The files to look for, in this order, and whether the first was asked for by name.
+    fn ini_files(&self, host: &Host) -> (Vec<PathBuf>, bool) {
+        let named = self.ini_file.clone();
+        let named = named.or_else(|| host.env.get("ALIBABA_CLOUD_CREDENTIALS_FILE").map(PathBuf::from));
+        if let Some(path) = named {
+            return (vec![path], true);
+        }
+        let folder = home(host).map(|home| home.join(".alibabacloud"));
+        let files = ["credentials", "credentials.ini"];
+        (
+            folder
+                .into_iter()
+                .flat_map(|folder| files.map(|file| folder.join(file)))
+                .collect(),
+            false,
+        )
+    }
+}
+
+/// The text of a file; `None` where there is no such file, and an error where it cannot be read.
+pub(super) fn text(host: &Host, path: &Path, what: &str) -> Result<Option<Secret>, CredentialsError> {
+    match host.files.read(path) {
+        Ok(text) => Ok(Some(Secret::from(text))),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(CredentialsError::failed(
+            NAME,
+            format!("{what} cannot be read: {error}"),
+        )),
+    }
+}
+
+fn home(host: &Host) -> Option<PathBuf> {
+    host.env.get("HOME").map(PathBuf::from)
+}

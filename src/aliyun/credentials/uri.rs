@@ -1,0 +1,33 @@
+//! A service of one's own that hands out keys, by GET.
+
+use hyper::Method;
+
+use super::fetch::{Fetch, HandedOut};
+use super::{Credentials, CredentialsError};
+
+pub(super) const NAME: &str = "uri";
+
+/// Where the service answers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Uri {
+    /// An http or https URL; `ALIBABA_CLOUD_CREDENTIALS_URI` otherwise. It may hold a secret, and is not shown.
+    pub uri: Option<String>,
+}
+
+impl Uri {
+    pub(super) async fn fetch(&self, with: &Fetch) -> Result<Credentials, CredentialsError> {
+        let host = &with.exchange.host;
+        let uri = self
+            .uri
+            .clone()
+            .or_else(|| host.env.get("ALIBABA_CLOUD_CREDENTIALS_URI"));
+        let uri = uri.ok_or_else(|| {
+            CredentialsError::not_configured(NAME, "neither uri nor ALIBABA_CLOUD_CREDENTIALS_URI is set")
+        })?;
+        let answer = with
+            .plain(&host.transport, Method::GET, &uri, None, with.exchange.timeout)
+            .await;
+        let answer = answer.map_err(|error| CredentialsError::failed(NAME, error.to_string()))?;
+        HandedOut::read(&answer, host.clock.now(), NAME).map_err(|why| CredentialsError::failed(NAME, why))
+    }
+}
