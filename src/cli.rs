@@ -42,8 +42,12 @@ pub struct Cli {
 /// What to do instead of running the daemon.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Validate the configuration and print what would be polled; calls nothing
-    Check,
+    /// Validate the configuration and print what would be polled; calls nothing without --live
+    Check {
+        /// Also make one signed call for each account, and say in words what is wrong
+        #[arg(long)]
+        live: bool,
+    },
     /// Poll everything once and print the metrics, for node_exporter's textfile collector
     ///
     /// Leaves out the process's own metrics and the days until expiry, which a file would double or freeze; the

@@ -11,6 +11,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::budget::Slot;
 use super::error::{CallError, Refusal};
+use super::skew::Skew;
 use crate::host::{Host, HttpRequest};
 use crate::model::{AccountName, UnixMillis};
 use crate::telemetry::Telemetry;
@@ -28,6 +29,8 @@ pub struct Exchange {
     pub host: Host,
     /// The counters.
     pub telemetry: Arc<Telemetry>,
+    /// What answers tell about this machine's clock.
+    pub skew: Skew,
 }
 
 /// A success, and when the peer gave it.
@@ -57,6 +60,9 @@ impl Exchange {
         slot.settled();
         let response = response?;
         let date = date(&response.headers);
+        if let Some(date) = date {
+            self.skew.measure(self.host.clock.now(), date);
+        }
         let json = read(response.status, &response.body.await?)?;
         Ok(Answer { json, date })
     }

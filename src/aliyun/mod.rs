@@ -11,3 +11,4 @@ pub mod error;
 pub mod exchange;
 pub mod request;
 pub mod sign;
+pub mod skew;

@@ -12,6 +12,7 @@ use crate::aliyun::client::Client;
 use crate::aliyun::credentials::{Cache, Claims, Fetch};
 use crate::aliyun::endpoint::Endpoint;
 use crate::aliyun::exchange::Exchange;
+use crate::aliyun::skew::Skew;
 use crate::config::{Account, Config};
 use crate::host::Host;
 use crate::pca::{self, Pca};
@@ -85,6 +86,7 @@ pub(super) fn client(
         timeout,
         host: host.clone(),
         telemetry: Arc::clone(telemetry),
+        skew: Skew::default(),
     };
     let fetch = Fetch {
         exchange: exchange.clone(),

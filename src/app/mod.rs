@@ -3,6 +3,7 @@
 mod check;
 mod daemon;
 mod generation;
+mod live;
 mod logging;
 mod once;
 mod runtime;
@@ -55,7 +56,7 @@ pub fn main(cli: Cli) -> ExitCode {
 async fn command(cli: Cli) -> anyhow::Result<ExitCode> {
     let path = cli.common.config_file;
     match cli.command {
-        Some(Command::Check) => check::check(&path),
+        Some(Command::Check { live }) => check::check(&path, live).await,
         Some(Command::Once { output }) => {
             let (config, host) = prepare(&path)?;
             once::run(&config, &host, output.as_deref()).await

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use aliyun_pca_exporter::simulator::{Fault, Oddity, Server, World};
+use aliyun_pca_exporter::simulator::{ApiError, Fault, Oddity, Server, World};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -425,4 +425,88 @@ async fn once_that_is_interrupted_writes_nothing_and_ends_with_1() {
     let (code, output, log) = beside(move || program.end()).await;
     assert_eq!((code, output.as_str()), (Some(1), ""), "{log}");
     assert!(log.contains("interrupted"), "{log}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn check_live_says_which_key_was_used_and_that_all_is_fine() {
+    let cloud = Cloud::start(&["cas-member-a"]).await;
+    let setup = cloud.setup(&["cas-member-a"]);
+    let (code, output, log) = beside(move || setup.run(&["check", "--live"])).await;
+    assert_eq!(code, Some(0), "{output}{log}");
+    for text in [
+        "fits",
+        "account prod",
+        "from access_key",
+        "cas-member-a: USED",
+        "clock  agrees",
+        "fine",
+    ] {
+        assert!(output.contains(text), "{text} is not in\n{output}");
+    }
+    assert!(!output.contains("testsecret"), "{output}");
+    assert_eq!(
+        cloud.world.arrivals_for("cas-member-a").len(),
+        1,
+        "one call and no more"
+    );
+}
+
+/// What a case does to a configuration.
+type Change = fn(String) -> String;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn check_live_says_in_words_what_is_wrong_and_ends_with_1() {
+    let permission = ApiError::new("NoPermission", 403, "");
+    let secret = |yaml: String| yaml.replace("testsecret", "another");
+    let unset = |yaml: String| {
+        yaml.replace(
+            "access_key_secret: testsecret",
+            "access_key_secret_env: UNSET_HERE",
+        )
+    };
+    let same = |yaml: String| yaml;
+    let cases: [(Option<ApiError>, i64, Change, &[&str]); 4] = [
+        (
+            Some(permission),
+            0,
+            same,
+            &[
+                "forbidden",
+                "grant the RAM action yundun-cert:GetCAInstanceStatus",
+            ],
+        ),
+        (None, 0, secret, &["authentication", "SignatureDoesNotMatch"]),
+        (
+            None,
+            3_600_000,
+            same,
+            &[
+                "clock",
+                "InvalidTimeStamp.Expired",
+                "s behind the API's, which refuses more than 15 minutes",
+            ],
+        ),
+        (
+            None,
+            0,
+            unset,
+            &[
+                "key    none",
+                "access_key_secret_env names is not set",
+                "not made for want of a key",
+            ],
+        ),
+    ];
+    for (error, cloud_ahead, change, says) in cases {
+        let cloud = Cloud::start(&["cas-member-a"]).await;
+        cloud.world.set_clock_offset(cloud_ahead);
+        error.map(|error| cloud.world.set_fault(Fault::new(error)));
+        let yaml = yaml(&cloud.endpoint, 10, "", ["cas-member-a"]);
+        let setup = Setup::new(&change(yaml));
+        let (code, output, log) = beside(move || setup.run(&["check", "--live"])).await;
+        assert_eq!(code, Some(1), "{output}{log}");
+        for text in says.iter().chain(&["FAILED"]) {
+            assert!(output.contains(text), "{text} is not in\n{output}");
+        }
+    }
 }
