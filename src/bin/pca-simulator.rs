@@ -6,7 +6,9 @@ use std::io::Write as _;
 use std::net::SocketAddr;
 
 use aliyun_pca_exporter::host::{Clock, Random};
-use aliyun_pca_exporter::simulator::{Delay, Key, Network, Server, World, telling};
+use aliyun_pca_exporter::simulator::{
+    CredentialsUri, Delay, Key, Metadata, Network, Role, Server, World, telling,
+};
 use anyhow::Context as _;
 use clap::Parser;
 use tokio::signal::unix::{SignalKind, signal};
@@ -15,7 +17,21 @@ use tokio_util::sync::CancellationToken;
 /// Whose the key is.
 const USER: &str = "default";
 
-/// Plays Alibaba Cloud's private CA API: signatures, limit, errors and all.
+/// A role that the user and the identity provider may take on, and whose calls count as the user's.
+const ROLE: &str = "acs:ram::1234567890123456:role/pca-reader";
+
+/// An identity provider, and a token that it has issued.
+const OIDC_PROVIDER: &str = "acs:ram::1234567890123456:oidc-provider/demo";
+const OIDC_TOKEN: &str = "demo.oidc.token";
+
+/// The role of the instance that the metadata service is about.
+const INSTANCE_ROLE: &str = "pca-reader";
+
+/// Where keys are handed out to whoever asks.
+const CREDENTIALS_PATH: &str = "/credentials";
+
+/// Plays Alibaba Cloud's private CA API: signatures, limit, errors and all; and what hands out temporary keys for
+/// it: STS, the metadata service of an ECS instance, a credentials URI.
 #[derive(Debug, Parser)]
 #[command(version)]
 struct Flags {
@@ -51,6 +67,10 @@ async fn main() -> anyhow::Result<()> {
     for instance in telling(clock.now()) {
         world.put_instance(instance);
     }
+    world.put_role(Role::new(ROLE, USER).trusting(USER).trusting(OIDC_PROVIDER));
+    world.put_oidc_token(OIDC_PROVIDER, OIDC_TOKEN, None);
+    world.set_metadata(Some(Metadata::new(INSTANCE_ROLE, USER)));
+    world.set_credentials_uri(Some(CredentialsUri::new(CREDENTIALS_PATH, USER)));
     let mut terminate = signal(SignalKind::terminate()).context("cannot watch for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot watch for SIGINT")?;
     let server = Server::bind(flags.listen_address, world)
@@ -86,6 +106,13 @@ fn welcome(address: &str) -> String {
         r#"{"set_unknown_instance": "empty_list"}"#,
         r#"{"set_clock_offset": -1200}"#,
         r#"{"set_limit": {"user": "default", "calls": 5}}"#,
+        r#"{"set_sts_limit": {"user": "default", "calls": 50}}"#,
+        r#"{"set_fault": {"what": {"error": {"code": "ServiceUnavailable", "status": 503}}, "scope": {"action": "AssumeRole"}}}"#,
+        r#"{"put_role": {"arn": "acs:ram::1234567890123456:role/auditor", "user": "default", "trusted": ["default"], "external_id": "42", "longest_seconds": 43200}}"#,
+        r#"{"put_oidc_token": {"provider_arn": "acs:ram::1234567890123456:oidc-provider/demo", "token": "next.oidc.token", "expires_in": 3600}}"#,
+        r#"{"set_metadata": {"role": "pca-reader", "user": "default", "forms": "older_only", "newline": true, "lasts_seconds": 900}}"#,
+        r#"{"set_metadata": null}"#,
+        r#"{"set_credentials_uri": {"path": "/keys", "user": "default", "lasts_seconds": 900}}"#,
         r#"{"set_network": {"there": "0ms..200ms", "back": "0ms..200ms"}}"#,
         r#"{"set_network": {"down": true}}"#,
         r#"{"set_network": {}}"#,
@@ -97,6 +124,11 @@ fn welcome(address: &str) -> String {
         .concat();
     format!(
         "pca-simulator listens on http://{address}\n\n\
+         Temporary keys are handed out for:\n  \
+           role               {ROLE}  (sts_endpoint: http://{address})\n  \
+           identity provider  {OIDC_PROVIDER}, token {OIDC_TOKEN}\n  \
+           ECS metadata       role {INSTANCE_ROLE}  (endpoint: http://{address})\n  \
+           credentials URI    http://{address}{CREDENTIALS_PATH}\n\n\
          See everything, the names of the odd answers too:\n  curl {url}\nTell it something:\n{told}"
     )
 }

@@ -19,6 +19,8 @@ const WINDOW: Duration = Duration::from_secs(1);
 pub struct Arrival {
     /// The `InstanceId` that it asked for.
     pub instance: Option<Arc<str>>,
+    /// The key that it was signed with, if it was.
+    pub access_key_id: Option<Arc<str>>,
     /// When, by the clock that the window is measured with.
     pub at: Instant,
     /// When, by the cloud's wall clock.
@@ -29,7 +31,7 @@ pub struct Arrival {
 #[derive(Debug, Default)]
 pub(super) struct Arrivals {
     series: BTreeMap<String, BTreeMap<String, Series>>,
-    instances: BTreeSet<Arc<str>>,
+    texts: BTreeSet<Arc<str>>,
     refusals: BTreeMap<String, u64>,
 }
 
@@ -48,10 +50,11 @@ impl Arrivals {
         &mut self,
         user: &str,
         action: &str,
+        access_key_id: Option<&str>,
         instance: Option<&str>,
-        at: Instant,
-        wall: UnixMillis,
+        (at, wall): (Instant, UnixMillis),
     ) -> usize {
+        let access_key_id = access_key_id.map(|id| self.interned(id));
         let instance = instance.map(|instance| self.interned(instance));
         let actions = match self.series.get_mut(user) {
             Some(actions) => actions,
@@ -61,7 +64,12 @@ impl Arrivals {
             Some(series) => series,
             None => actions.entry(action.to_owned()).or_default(),
         };
-        series.push(Arrival { instance, at, wall })
+        series.push(Arrival {
+            instance,
+            access_key_id,
+            at,
+            wall,
+        })
     }
 
     /// Counts a call that the rules refused.
@@ -92,13 +100,13 @@ impl Arrivals {
         })
     }
 
-    /// One text for each id, however often it is asked for.
-    fn interned(&mut self, instance: &str) -> Arc<str> {
-        if let Some(known) = self.instances.get(instance) {
+    /// One text for each id, however often it comes.
+    fn interned(&mut self, id: &str) -> Arc<str> {
+        if let Some(known) = self.texts.get(id) {
             return Arc::clone(known);
         }
-        let new: Arc<str> = instance.into();
-        self.instances.insert(Arc::clone(&new));
+        let new: Arc<str> = id.into();
+        self.texts.insert(Arc::clone(&new));
         new
     }
 }
@@ -135,7 +143,7 @@ mod tests {
         let mut arrivals = Arrivals::default();
         for millis in millis {
             let at = start + Duration::from_millis(*millis);
-            arrivals.record("alice", "Get", None, at, UnixMillis(0));
+            arrivals.record("alice", "Get", None, None, (at, UnixMillis(0)));
         }
         arrivals
     }
@@ -173,7 +181,7 @@ mod tests {
         let mut arrivals = Arrivals::default();
         let at = Instant::now();
         for (user, action) in [("alice", "Get"), ("alice", "List"), ("bob", "Get")] {
-            assert_eq!(arrivals.record(user, action, None, at, UnixMillis(0)), 1);
+            assert_eq!(arrivals.record(user, action, None, None, (at, UnixMillis(0))), 1);
         }
         assert_eq!(arrivals.iter().count(), 3);
     }

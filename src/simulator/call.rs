@@ -6,8 +6,8 @@
 
 use std::collections::BTreeMap;
 
+use hyper::HeaderMap;
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
-use hyper::{HeaderMap, Uri};
 use percent_encoding::percent_decode_str;
 
 use super::error::ApiError;
@@ -57,16 +57,14 @@ const MANDATORY: [&str; 7] = [
 impl Call {
     /// Reads a request; one that is not even signed gets the refusal that says what is missing.
     pub(super) fn read(request: &HttpRequest) -> Result<Self, ApiError> {
-        let url = Uri::try_from(&request.url)
-            .map_err(|_| ApiError::new("InvalidParameter", 400, "The URL is malformed."))?;
-        if url.path() != "/" {
+        if path(request) != "/" {
             return Err(ApiError::new(
                 "InvalidApi.NotFound",
                 404,
                 "Specified api is not found, please check your url and method.",
             ));
         }
-        let mut parameters = decoded(url.query().unwrap_or_default());
+        let mut parameters = decoded(query(request));
         let query = encode::query(&parameters);
         if is_form(&request.headers) {
             parameters.extend(decoded(&String::from_utf8_lossy(&request.body)));
@@ -182,7 +180,7 @@ impl Call {
         }
         let string_to_sign = hmac_sha1::string_to_sign(request.method.as_str(), &encode::query(&parameters));
         let mut take = |name: &str| parameters.remove(name);
-        let wants_json = take("Format").is_some_and(|format| format.eq_ignore_ascii_case("json"));
+        let format = Format::named(&take("Format").unwrap_or_default());
         let _ = (take("SignatureMethod"), take("SignatureVersion"));
         Ok(Self {
             access_key_id: take("AccessKeyId").unwrap_or_default(),
@@ -191,7 +189,7 @@ impl Call {
             time: take("Timestamp").unwrap_or_default(),
             nonce: take("SignatureNonce").unwrap_or_default(),
             token: take("SecurityToken"),
-            format: if wants_json { Format::Json } else { Format::Xml },
+            format,
             proof: Proof::HmacSha1 {
                 string_to_sign,
                 signature,
@@ -199,6 +197,23 @@ impl Call {
             parameters,
         })
     }
+}
+
+/// The action that a request names in a header or in its URL.
+pub(super) fn action(request: &HttpRequest) -> Option<String> {
+    header(&request.headers, "x-acs-action").or_else(|| decoded(query(request)).remove("Action"))
+}
+
+/// The path of a request's URL.
+pub(super) fn path(request: &HttpRequest) -> &str {
+    let url = request.url.split(['?', '#']).next().unwrap_or_default();
+    let after_scheme = url.split_once("://").map_or(url, |(_, rest)| rest);
+    after_scheme.find('/').map_or("/", |start| &after_scheme[start..])
+}
+
+/// The query of a request's URL.
+pub(super) fn query(request: &HttpRequest) -> &str {
+    request.url.split_once('?').map_or("", |(_, query)| query)
 }
 
 /// Access key id, names of the signed headers, signature.
@@ -218,7 +233,7 @@ fn parts(authorization: &str) -> Option<(&str, &str, &str)> {
 }
 
 /// The value of a header; of one that comes several times, all of them.
-fn header(headers: &HeaderMap, name: &str) -> Option<String> {
+pub(super) fn header(headers: &HeaderMap, name: &str) -> Option<String> {
     let values: Vec<_> = headers
         .get_all(name)
         .iter()
@@ -227,13 +242,13 @@ fn header(headers: &HeaderMap, name: &str) -> Option<String> {
     (!values.is_empty()).then(|| values.join(","))
 }
 
-fn is_form(headers: &HeaderMap) -> bool {
+pub(super) fn is_form(headers: &HeaderMap) -> bool {
     header(headers, CONTENT_TYPE.as_str())
         .is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded"))
 }
 
 /// A query or a form, decoded the way web servers do: a `+` is a space.
-fn decoded(query: &str) -> BTreeMap<String, String> {
+pub(super) fn decoded(query: &str) -> BTreeMap<String, String> {
     let text = |part: &str| {
         let spaced = part.replace('+', " ");
         percent_decode_str(&spaced).decode_utf8_lossy().into_owned()
@@ -246,7 +261,7 @@ fn decoded(query: &str) -> BTreeMap<String, String> {
         .collect()
 }
 
-fn missing(name: &str) -> ApiError {
+pub(super) fn missing(name: &str) -> ApiError {
     ApiError::new(
         "MissingParameter",
         400,

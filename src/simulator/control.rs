@@ -9,13 +9,17 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::cas::UnknownInstance;
+use super::credentials_uri::CredentialsUri;
 use super::fault::{Active, Fault, FaultId};
 use super::instance::Instance;
+use super::metadata::Metadata;
 use super::network::Network;
 use super::oddity::Oddity;
 use super::reply::{self, Response};
+use super::role::Role;
 use super::rules::Key;
 use super::world::World;
+use crate::model::UnixMillis;
 use crate::secret::Secret;
 
 /// The one path, without its slash at the end.
@@ -63,6 +67,29 @@ pub enum Command {
         /// The calls.
         calls: usize,
     },
+    /// The same for calls of STS.
+    SetStsLimit {
+        /// The user.
+        user: String,
+        /// The calls.
+        calls: usize,
+    },
+    /// Adds a role or replaces the one with its ARN.
+    PutRole(Role),
+    /// Says that an identity provider has issued a token.
+    PutOidcToken {
+        /// The provider's ARN.
+        provider_arn: String,
+        /// The token.
+        token: Secret,
+        /// After how many seconds it is of no use (0: at once); never, if left out.
+        #[serde(default)]
+        expires_in: Option<i64>,
+    },
+    /// Sets what the metadata service shows; null for no such service.
+    SetMetadata(Option<Metadata>),
+    /// Sets where keys are handed out to whoever asks; null for nowhere.
+    SetCredentialsUri(Option<CredentialsUri>),
     /// Sets the cloud's clock this many seconds ahead (or, negative, behind).
     SetClockOffset(i64),
     /// Sets the delays.
@@ -80,6 +107,11 @@ struct Report<'a> {
     users: BTreeMap<&'a str, &'a str>,
     /// Those that differ from the default.
     limits: &'a BTreeMap<String, usize>,
+    sts_limits: &'a BTreeMap<String, usize>,
+    roles: Vec<&'a Role>,
+    metadata: Option<&'a Metadata>,
+    credentials_uri: Option<&'a CredentialsUri>,
+    sessions: usize,
     calls: Vec<Calls<'a>>,
     refusals: &'a BTreeMap<String, u64>,
     instances: Vec<&'a Instance>,
@@ -92,6 +124,7 @@ struct Calls<'a> {
     action: &'a str,
     arrivals: usize,
     most_in_one_window: usize,
+    most_at_once: usize,
 }
 
 /// Whether a path is the control's.
@@ -145,8 +178,29 @@ impl World {
                 access_key_secret: secret,
                 security_token: token,
                 user,
-            } => self.put_key(&access_key_id, Key { user, secret, token }),
+            } => self.put_key(
+                &access_key_id,
+                Key {
+                    user,
+                    secret,
+                    token,
+                    expires: None,
+                },
+            ),
             Command::SetLimit { user, calls } => self.set_limit(&user, calls),
+            Command::SetStsLimit { user, calls } => self.set_sts_limit(&user, calls),
+            Command::PutRole(role) => self.put_role(role),
+            Command::PutOidcToken {
+                provider_arn,
+                token,
+                expires_in,
+            } => {
+                let end =
+                    |seconds: i64| UnixMillis(self.now().0.saturating_add(seconds.saturating_mul(1000)));
+                self.put_oidc_token(&provider_arn, token.expose(), expires_in.map(end));
+            }
+            Command::SetMetadata(metadata) => self.set_metadata(metadata),
+            Command::SetCredentialsUri(uri) => self.set_credentials_uri(uri),
             Command::SetClockOffset(seconds) => self.set_clock_offset(seconds.saturating_mul(1000)),
             Command::SetNetwork(network) => self.set_network(network),
         }
@@ -168,6 +222,11 @@ fn report(world: &World) -> Value {
                 .map(|(id, key)| (id.as_str(), key.user.as_str()))
                 .collect(),
             limits: &state.limits,
+            sts_limits: &state.sts.limits,
+            roles: state.sts.roles.values().collect(),
+            metadata: state.metadata.instance.as_ref(),
+            credentials_uri: state.credentials_uri.as_ref(),
+            sessions: state.sessions.count(),
             calls: state
                 .arrivals
                 .iter()
@@ -176,6 +235,7 @@ fn report(world: &World) -> Value {
                     action,
                     arrivals: series.all().len(),
                     most_in_one_window: series.most_in_one_window(),
+                    most_at_once: state.under_way.most(action),
                 })
                 .collect(),
             refusals: state.arrivals.refusals(),

@@ -52,6 +52,8 @@ pub enum Scope {
     All,
     /// To those that ask for this instance, by its id or by a certificate of its.
     Instance(String),
+    /// To those of this action.
+    Action(String),
 }
 
 /// To how many calls of its scope a fault happens.
@@ -103,6 +105,15 @@ impl Fault {
     pub fn on_instance(self, id: &str) -> Self {
         Self {
             scope: Scope::Instance(id.to_owned()),
+            ..self
+        }
+    }
+
+    /// Only to calls of this action.
+    #[must_use]
+    pub fn on_action(self, action: &str) -> Self {
+        Self {
+            scope: Scope::Action(action.to_owned()),
             ..self
         }
     }
@@ -171,11 +182,16 @@ impl Faults {
         &self.active
     }
 
-    /// What happens to a call that asks for `instance`.
-    pub(super) fn strike(&mut self, instance: Option<&str>) -> Option<Misbehaviour> {
+    /// What happens to a call of `action` that asks for `instance`.
+    pub(super) fn strike(&mut self, action: &str, instance: Option<&str>) -> Option<Misbehaviour> {
         let mut struck = None;
         for Active { fault, calls, .. } in &mut self.active {
-            if matches!(&fault.scope, Scope::Instance(id) if Some(id.as_str()) != instance) {
+            let meant = match &fault.scope {
+                Scope::All => true,
+                Scope::Instance(id) => Some(id.as_str()) == instance,
+                Scope::Action(name) => name == action,
+            };
+            if !meant {
                 continue;
             }
             *calls += 1;
@@ -204,7 +220,7 @@ mod tests {
     fn struck(faults: &mut Faults, calls: &[&str]) -> Vec<bool> {
         let calls = calls.iter();
         calls
-            .map(|instance| faults.strike(Some(instance)).is_some())
+            .map(|instance| faults.strike("Get", Some(instance)).is_some())
             .collect()
     }
 
@@ -232,7 +248,16 @@ mod tests {
             struck(&mut faults, &["a", "b", "b", "a"]),
             [false, false, false, true]
         );
-        assert!(faults.strike(None).is_none());
+        assert!(faults.strike("Get", None).is_none());
+    }
+
+    #[test]
+    fn a_fault_of_one_action_strikes_and_counts_no_other() {
+        let mut faults = Faults::default();
+        faults.add(Fault::new(Oddity::EmptyBody).on_action("Get").every(2));
+        let actions = ["Get", "AssumeRole", "AssumeRole", "Get"];
+        let struck = actions.map(|action| faults.strike(action, None).is_some());
+        assert_eq!(struck, [false, false, false, true]);
     }
 
     #[test]
@@ -240,8 +265,8 @@ mod tests {
         let mut faults = Faults::default();
         faults.add(Fault::new(Oddity::EmptyBody).next(1));
         faults.add(Fault::new(Oddity::ListNull).next(1));
-        assert_eq!(faults.strike(None), Some(Oddity::EmptyBody.into()));
-        assert_eq!(faults.strike(None), Some(Oddity::ListNull.into()));
+        assert_eq!(faults.strike("Get", None), Some(Oddity::EmptyBody.into()));
+        assert_eq!(faults.strike("Get", None), Some(Oddity::ListNull.into()));
     }
 
     #[test]
@@ -250,6 +275,6 @@ mod tests {
         let id = faults.add(Fault::new(Oddity::EmptyBody));
         assert!(faults.remove(id));
         assert!(!faults.remove(id));
-        assert!(faults.strike(None).is_none());
+        assert!(faults.strike("Get", None).is_none());
     }
 }

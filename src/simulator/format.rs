@@ -12,6 +12,15 @@ pub(super) enum Format {
 }
 
 impl Format {
+    /// The one that a caller asks for; XML is for those who ask for none.
+    pub(super) fn named(name: &str) -> Self {
+        if name.eq_ignore_ascii_case("json") {
+            Self::Json
+        } else {
+            Self::Xml
+        }
+    }
+
     pub(super) const fn content_type(self) -> &'static str {
         match self {
             Self::Json => "application/json;charset=utf-8",

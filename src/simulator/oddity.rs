@@ -206,7 +206,10 @@ impl Oddity {
 
     /// The honest object, changed.
     fn changed(self, mut honest: Value) -> Value {
-        let list = honest["InstanceStatusList"].take();
+        // An answer of another product has no list to spoil.
+        let Some(list) = honest.get_mut("InstanceStatusList").map(Value::take) else {
+            return honest;
+        };
         let first = list.get(0).cloned().unwrap_or_default();
         honest["InstanceStatusList"] = match self {
             Self::ListNull => Value::Null,

@@ -5,6 +5,7 @@ use std::time::Duration;
 use hyper::StatusCode;
 use hyper::body::Bytes;
 use hyper::header::{CONTENT_TYPE, DATE, HeaderName, HeaderValue};
+use serde_json::Value;
 
 use crate::model::UnixMillis;
 
@@ -28,6 +29,18 @@ pub enum Reply {
     Never,
     /// No connection at all: the network is down.
     Refused,
+}
+
+/// What the cloud has to say, if it is honest.
+pub(super) enum Honest {
+    /// An object in the API's own envelope.
+    Api(Value),
+    /// An object as it stands.
+    Plain(Value),
+    /// A text.
+    Text(String),
+    /// A web server's refusal, with nothing to read in it.
+    Status(StatusCode),
 }
 
 /// An answer with this status and body.

@@ -25,6 +25,8 @@ pub struct Key {
     pub secret: Secret,
     /// The token that must come with every call of a temporary key.
     pub token: Option<Secret>,
+    /// From when it is refused, by the cloud's clock.
+    pub expires: Option<UnixMillis>,
 }
 
 /// The nonces of the last fifteen minutes.
@@ -54,6 +56,7 @@ impl Key {
             user: user.to_owned(),
             secret: secret.into(),
             token: None,
+            expires: None,
         }
     }
 
@@ -78,7 +81,7 @@ pub(super) fn admit(arriving: &Arriving<'_>, nonces: &mut Nonces) -> Result<(), 
     })?;
     check_time(&call.time, arriving.now)?;
     call.check_signature(key.secret.expose())?;
-    check_token(call.token.as_deref(), key.token.as_ref())?;
+    check_token(call.token.as_deref(), key, arriving.now)?;
     nonces.take(&call.access_key_id, &call.nonce, arriving.at)?;
     if arriving.in_window > arriving.limit {
         return Err(ApiError::new(
@@ -91,7 +94,7 @@ pub(super) fn admit(arriving: &Arriving<'_>, nonces: &mut Nonces) -> Result<(), 
 }
 
 impl Nonces {
-    fn take(&mut self, access_key_id: &str, nonce: &str, at: Instant) -> Result<(), ApiError> {
+    pub(super) fn take(&mut self, access_key_id: &str, nonce: &str, at: Instant) -> Result<(), ApiError> {
         while let Some((seen, _)) = self.in_order.front()
             && at.duration_since(*seen) > PATIENCE
             && let Some((_, old)) = self.in_order.pop_front()
@@ -111,7 +114,8 @@ impl Nonces {
     }
 }
 
-fn check_time(sent: &str, now: UnixMillis) -> Result<(), ApiError> {
+/// Whether the time that a caller tells is one, and near enough to the cloud's.
+pub(super) fn check_time(sent: &str, now: UnixMillis) -> Result<(), ApiError> {
     // The rules know one spelling only: UTC, whole seconds.
     let time: jiff::Timestamp = sent
         .parse()
@@ -135,9 +139,10 @@ fn check_time(sent: &str, now: UnixMillis) -> Result<(), ApiError> {
     Ok(())
 }
 
-fn check_token(sent: Option<&str>, wanted: Option<&Secret>) -> Result<(), ApiError> {
-    match (sent, wanted.map(Secret::expose)) {
-        (sent, wanted) if sent == wanted => Ok(()),
+fn check_token(sent: Option<&str>, key: &Key, now: UnixMillis) -> Result<(), ApiError> {
+    let over = key.expires.is_some_and(|end| now >= end);
+    match (sent, key.token.as_ref().map(Secret::expose)) {
+        (sent, wanted) if sent == wanted && !over => Ok(()),
         (None, _) => Err(ApiError::new(
             "MissingSecurityToken",
             400,

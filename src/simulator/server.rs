@@ -20,6 +20,7 @@ use tokio_util::task::TaskTracker;
 
 use super::control;
 use super::reply::{Reply, Response};
+use super::under_way::Crossing;
 use super::wire::Wire;
 use super::world::World;
 use crate::host::HttpRequest;
@@ -107,7 +108,9 @@ async fn serve_connection(stream: TcpStream, world: World) {
                 let response = control::answer(&world, &head.method, head.uri.path(), &body);
                 Ok(whole(response))
             } else {
-                hand_over(wire.exchange(read(request).await?).await).await
+                let request = read(request).await?;
+                let _under_way = Crossing::begin(&world, &request);
+                hand_over(wire.exchange(request).await).await
             }
         }
     });

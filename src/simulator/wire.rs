@@ -11,6 +11,7 @@ use tokio::sync::oneshot;
 use tokio_util::task::TaskTracker;
 
 use super::reply::{Reply, Response};
+use super::under_way::Crossing;
 use super::world::World;
 use crate::host::{Body, HttpRequest, HttpResponse, LARGEST_BODY, Sent, Transport, TransportError};
 
@@ -56,6 +57,7 @@ impl Transport for Wire {
         let wire = self.clone();
         // Like a real client: nothing is sent before the first poll.
         Box::pin(async move {
+            let _under_way = Crossing::begin(&wire.world, &request);
             match wire.exchange(request).await {
                 Reply::Whole(response) => Ok(received(response, whole)),
                 Reply::Late(by, response) => {

@@ -1,30 +1,26 @@
 //! The cloud: users, instances, rules, moods and memory in one value that many callers share.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use hyper::StatusCode;
-use hyper::header::{HOST, HeaderName};
-use serde_json::{Value, json};
+use hyper::header::HOST;
 use tokio::time::Instant;
 
-use super::arrivals::{Arrival, Arrivals, Series};
-use super::call::Call;
-use super::cas::{Cas, UnknownInstance};
-use super::error::ApiError;
-use super::fault::{Fault, FaultId, Faults, Misbehaviour};
-use super::format::Format;
+use super::arrivals::{Arrival, Series};
+use super::cas::UnknownInstance;
+use super::credentials_uri::CredentialsUri;
+use super::fault::{Fault, FaultId};
 use super::instance::Instance;
+use super::metadata::Metadata;
 use super::network::{Delay, Network};
-use super::reply::{self, Reply};
-use super::rules::{self, Arriving, DEFAULT_LIMIT, Key, Nonces};
+use super::reply::Reply;
+use super::role::Role;
+use super::rules::Key;
+use super::state::{Envelope, State};
+use super::sts::OidcToken;
 use crate::host::{Clock, HttpRequest, Random};
 use crate::model::UnixMillis;
-
-/// The user of calls whose key is unknown, and the action of calls that cannot be read.
-const UNKNOWN: &str = "unknown";
 
 /// The cloud. Cheap to clone; all clones are the same world.
 #[derive(Clone)]
@@ -34,25 +30,6 @@ struct Shared {
     clock: Clock,
     random: Random,
     state: Mutex<State>,
-}
-
-/// What can change.
-#[derive(Debug, Default)]
-pub(super) struct State {
-    pub(super) keys: BTreeMap<String, Key>,
-    pub(super) limits: BTreeMap<String, usize>,
-    pub(super) cas: Cas,
-    pub(super) faults: Faults,
-    pub(super) network: Network,
-    pub(super) arrivals: Arrivals,
-    clock_offset_millis: i64,
-    nonces: Nonces,
-}
-
-/// Where an answer goes and how it is named.
-struct Envelope<'a> {
-    host: &'a str,
-    request_id: String,
 }
 
 impl World {
@@ -73,6 +50,40 @@ impl World {
     /// Sets how many calls of each action any sliding second may hold for a user; 10 by default.
     pub fn set_limit(&self, user: &str, calls: usize) {
         self.with(|state| state.limits.insert(user.to_owned(), calls));
+    }
+
+    /// The same for calls of STS; 100 by default.
+    pub fn set_sts_limit(&self, user: &str, calls: usize) {
+        self.with(|state| state.sts.limits.insert(user.to_owned(), calls));
+    }
+
+    /// Adds a role, or replaces the one with its ARN.
+    pub fn put_role(&self, role: Role) {
+        self.with(|state| state.sts.roles.insert(role.arn.clone(), role));
+    }
+
+    /// Says that the identity provider with this ARN has issued a token, and from when it is of no use, if ever.
+    pub fn put_oidc_token(&self, provider_arn: &str, token: &str, expires: Option<UnixMillis>) {
+        let text = token.into();
+        self.with(|state| {
+            let tokens = state.sts.providers.entry(provider_arn.to_owned()).or_default();
+            tokens.push(OidcToken { text, expires });
+        });
+    }
+
+    /// Sets what the metadata service shows. None, as at first: there is no such service, and nobody answers there.
+    pub fn set_metadata(&self, metadata: Option<Metadata>) {
+        self.with(|state| state.metadata.instance = metadata);
+    }
+
+    /// Sets where keys are handed out to whoever asks; nowhere at first.
+    pub fn set_credentials_uri(&self, uri: Option<CredentialsUri>) {
+        self.with(|state| state.credentials_uri = uri);
+    }
+
+    /// When the session ends that this key belongs to, if it belongs to one.
+    pub fn session_end(&self, access_key_id: &str) -> Option<UnixMillis> {
+        self.with(|state| state.sessions.get(access_key_id)?.expires)
     }
 
     /// Adds an instance, or replaces the one with its id.
@@ -137,14 +148,7 @@ impl World {
 
     /// The calls for an instance so far, whoever made them, in order of arrival.
     pub fn arrivals_for(&self, instance_id: &str) -> Vec<Arrival> {
-        let mut arrivals: Vec<Arrival> = self.with(|state| {
-            let all = state.arrivals.iter().flat_map(|(_, _, series)| series.all());
-            all.filter(|arrival| arrival.instance.as_deref() == Some(instance_id))
-                .cloned()
-                .collect()
-        });
-        arrivals.sort_by_key(|arrival| arrival.at);
-        arrivals
+        self.merged(|_, arrival| arrival.instance.as_deref() == Some(instance_id))
     }
 
     /// The most calls of a user and action that any sliding half-open second has held so far. Exact.
@@ -167,26 +171,31 @@ impl World {
         self.refused("Throttling.User")
     }
 
+    /// The calls of an action so far, whoever made them, in order of arrival.
+    pub fn arrivals_of(&self, action: &str) -> Vec<Arrival> {
+        self.merged(|name, _| name == action)
+    }
+
+    /// The most calls of an action that were under way at once so far, from their sending to their answer or the end
+    /// of their caller's patience.
+    pub fn most_at_once(&self, action: &str) -> usize {
+        self.with(|state| state.under_way.most(action))
+    }
+
     /// Takes in one request that arrives now, and says what goes back.
     pub fn receive(&self, request: &HttpRequest) -> Reply {
         let host = request.headers.get(HOST);
-        let envelope = Envelope {
-            host: host.and_then(|host| host.to_str().ok()).unwrap_or_default(),
-            request_id: request_id(&self.0.random.nonce()),
-        };
-        let call = Call::read(request);
-        let local = self.0.clock.now();
+        let host = host.and_then(|host| host.to_str().ok()).unwrap_or_default();
+        let request_id = request_id(&self.0.random.nonce());
         self.with(|state| {
-            let now = UnixMillis(local.0.saturating_add(state.clock_offset_millis));
-            let reply = match &call {
-                Ok(call) => state.answer(call, now, &envelope),
-                Err(refusal) => {
-                    state.arrivals.record(UNKNOWN, UNKNOWN, None, Instant::now(), now);
-                    state.arrivals.refuse(&refusal.code);
-                    envelope.refusal(refusal, Format::Json)
-                }
+            let now = self.0.clock.now().0.saturating_add(state.clock_offset_millis);
+            let envelope = Envelope {
+                at: Instant::now(),
+                now: UnixMillis(now),
+                host,
+                request_id,
             };
-            reply.dated(now)
+            state.receive(request, &envelope).dated(envelope.now)
         })
     }
 
@@ -195,6 +204,18 @@ impl World {
         let network = self.with(|state| state.network);
         let pick = |delay: Delay| delay.pick(self.0.random.fraction());
         (!network.down).then(|| (pick(network.there), pick(network.back)))
+    }
+
+    fn merged(&self, wanted: impl Fn(&str, &Arrival) -> bool) -> Vec<Arrival> {
+        let mut arrivals: Vec<Arrival> = self.with(|state| {
+            let all = state.arrivals.iter();
+            let all = all.flat_map(|(_, action, series)| series.all().iter().map(move |call| (action, call)));
+            all.filter(|(action, arrival)| wanted(action, arrival))
+                .map(|(_, arrival)| arrival.clone())
+                .collect()
+        });
+        arrivals.sort_by_key(|arrival| arrival.at);
+        arrivals
     }
 
     pub(super) fn with<T>(&self, action: impl FnOnce(&mut State) -> T) -> T {
@@ -206,67 +227,6 @@ impl World {
 impl fmt::Debug for World {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("World").finish_non_exhaustive()
-    }
-}
-
-impl State {
-    fn answer(&mut self, call: &Call, now: UnixMillis, envelope: &Envelope<'_>) -> Reply {
-        let key = self.keys.get(&call.access_key_id);
-        let user = key.map_or(UNKNOWN, |key| &key.user);
-        // Read here, under the lock, so that arrivals stand in order.
-        let at = Instant::now();
-        let instance = self.cas.asked_for(&call.parameters);
-        let in_window = self.arrivals.record(user, &call.action, instance, at, now);
-        let arriving = Arriving {
-            call,
-            key,
-            at,
-            now,
-            in_window,
-            limit: self.limits.get(user).copied().unwrap_or(DEFAULT_LIMIT),
-        };
-        let welcome =
-            rules::admit(&arriving, &mut self.nonces).and_then(|()| Cas::check(&call.version, &call.action));
-        if let Err(refusal) = welcome {
-            self.arrivals.refuse(&refusal.code);
-            return envelope.refusal(&refusal, call.format);
-        }
-        let fault = self.faults.strike(instance);
-        let honest = self.cas.instance_status(&call.parameters);
-        match (fault, honest) {
-            (Some(Misbehaviour::Error(error)), _) => envelope.refusal(&error, call.format),
-            (Some(Misbehaviour::Answer { status, body }), _) => {
-                Reply::Whole(reply::response(status, Format::Json.content_type(), body))
-            }
-            (Some(Misbehaviour::Odd(oddity)), honest) => {
-                // A call about nothing known has an honest answer too: the empty list.
-                let honest = honest.unwrap_or_else(|_| json!({ "InstanceStatusList": [] }));
-                oddity.reply(envelope.named(honest))
-            }
-            (None, Ok(honest)) => {
-                let root = format!("{}Response", call.action);
-                let body = call.format.render(&root, &envelope.named(honest));
-                let mut response = reply::response(StatusCode::OK, call.format.content_type(), body);
-                reply::set(
-                    &mut response,
-                    HeaderName::from_static("x-acs-request-id"),
-                    &envelope.request_id,
-                );
-                Reply::Whole(response)
-            }
-            (None, Err(refusal)) => envelope.refusal(&refusal, call.format),
-        }
-    }
-}
-
-impl Envelope<'_> {
-    fn named(&self, mut answer: Value) -> Value {
-        answer["RequestId"] = json!(self.request_id);
-        answer
-    }
-
-    fn refusal(&self, error: &ApiError, format: Format) -> Reply {
-        Reply::Whole(error.response(format, self.host, &self.request_id))
     }
 }
 

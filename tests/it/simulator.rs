@@ -3,9 +3,11 @@
 mod faults;
 mod in_process;
 mod instances;
+mod metadata;
 mod on_a_socket;
 mod rules;
 mod signatures;
+mod sts;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead as _, BufReader};
@@ -20,8 +22,9 @@ use aliyun_pca_exporter::host::{
 };
 use aliyun_pca_exporter::model::{Reason, UnixMillis};
 use aliyun_pca_exporter::simulator::{
-    Delay, EXAMPLE, EXAMPLE_ID, Fault, Instance, Key, Misbehaviour, Network, Oddity, Reply, Response, SLOW,
-    Server, UnknownInstance, Wire, World, errors, example, telling,
+    ApiError, CredentialsUri, DEFAULT_STS_LIMIT, Delay, EXAMPLE, EXAMPLE_ID, Fault, Instance, Key, Metadata,
+    MetadataForms, Misbehaviour, Network, Oddity, Reply, Response, Role, SLOW, Server, UnknownInstance, Wire,
+    World, errors, example, telling,
 };
 use hyper::body::Bytes;
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, DATE, HeaderName, HeaderValue};

@@ -269,7 +269,7 @@ async fn the_program_takes_every_command_that_it_prints_and_ends_well_on_sigterm
     let url = format!("{}/simulator/", simulator.url);
     let (_, seen) = tell(&client, &url, Method::GET, "").await;
     assert_eq!(seen["instances"].as_array().unwrap().len(), 12);
-    assert_eq!(simulator.commands.len(), 16);
+    assert_eq!(simulator.commands.len(), 23);
     for command in &simulator.commands {
         let (status, answer) = tell(&client, &url, Method::POST, command).await;
         assert_eq!(status, 200, "{command}: {answer}");
