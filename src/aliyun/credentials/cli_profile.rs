@@ -6,9 +6,9 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::{
-    AccessKey, AssumeRole, CredentialsError, EcsMetadata, Oidc, Provider, Session, Source, Uri, profile,
+    AccessKey, AssumeRole, CredentialsError, EcsMetadata, Oidc, Provider, Session, Source, Uri, profile, sts,
 };
-use crate::host::Host;
+use crate::host::{Env, Host};
 use crate::secret::Secret;
 
 const WHAT: &str = "the command line's file";
@@ -37,6 +37,7 @@ struct Profile {
     external_id: String,
     policy: String,
     sts_region: String,
+    enable_vpc: Option<bool>,
     ram_role_name: String,
     oidc_provider_arn: String,
     oidc_token_file: String,
@@ -73,7 +74,7 @@ pub(super) fn find(
     } else {
         &file.current
     };
-    file.provider(name.unwrap_or(current), &mut Vec::new())
+    file.provider(name.unwrap_or(current), &host.env, &mut Vec::new())
 }
 
 impl File {
@@ -81,6 +82,7 @@ impl File {
     fn provider<'f>(
         &'f self,
         name: &'f str,
+        env: &Env,
         passed: &mut Vec<&'f str>,
     ) -> Result<Provider, CredentialsError> {
         if passed.contains(&name) {
@@ -107,11 +109,11 @@ impl File {
                     .sts_token
                     .as_ref()
                     .is_some_and(|token| !token.expose().is_empty());
-                profile.role(profile.access_key(with_token)?)
+                profile.role(env, profile.access_key(with_token)?)
             }
             "ChainableRamRoleArn" => {
                 let source = profile.given(&profile.source_profile, "source_profile")?;
-                profile.role(self.provider(source, passed)?)
+                profile.role(env, self.provider(source, env, passed)?)
             }
             "EcsRamRole" => Ok(Provider::EcsMetadata(EcsMetadata {
                 role_name: optional(&profile.ram_role_name),
@@ -125,7 +127,7 @@ impl File {
                         .to_owned(),
                 ),
                 oidc_token_file: Some(profile.given(&profile.oidc_token_file, "oidc_token_file")?.into()),
-                session: profile.session()?,
+                session: profile.session(env)?,
             })),
             "CredentialsURI" => Ok(Provider::Uri(Uri {
                 uri: Some(
@@ -157,24 +159,29 @@ impl Profile {
         }))
     }
 
-    fn role(&self, source: Provider) -> Result<Provider, CredentialsError> {
+    fn role(&self, env: &Env, source: Provider) -> Result<Provider, CredentialsError> {
         Ok(Provider::AssumeRole(Box::new(AssumeRole {
             role_arn: self.given(&self.ram_role_arn, "ram_role_arn")?.to_owned(),
             external_id: optional(&self.external_id),
-            session: self.session()?,
+            session: self.session(env)?,
             source,
         })))
     }
 
-    fn session(&self) -> Result<Session, CredentialsError> {
-        let endpoint = optional(&self.sts_region).map(|region| format!("sts.{region}.aliyuncs.com").parse());
+    fn session(&self, env: &Env) -> Result<Session, CredentialsError> {
+        let region = optional(&self.sts_region);
+        let endpoint = (region.is_some() || self.enable_vpc.is_some())
+            .then(|| sts::regional(env, region.as_deref(), self.enable_vpc));
         Ok(Session {
             name: optional(&self.ram_session_name),
             policy: optional(&self.policy),
             duration: (self.expired_seconds > 0).then(|| Duration::from_secs(self.expired_seconds)),
-            sts_endpoint: endpoint
-                .transpose()
-                .map_err(|_| failed(format!("profile {} has an sts_region that is none", self.name)))?,
+            sts_endpoint: endpoint.transpose().map_err(|_| {
+                failed(format!(
+                    "profile {} has an sts_region (or ALIBABA_CLOUD_STS_REGION names one) that is none",
+                    self.name
+                ))
+            })?,
         })
     }
 

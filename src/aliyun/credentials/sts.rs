@@ -12,7 +12,7 @@ use serde::Deserialize as _;
 
 use super::fetch::{Fetch, HandedOut};
 use super::{Credentials, CredentialsError};
-use crate::aliyun::endpoint::Endpoint;
+use crate::aliyun::endpoint::{Endpoint, EndpointError};
 use crate::aliyun::error::CallError;
 use crate::aliyun::exchange::Answer;
 use crate::aliyun::request::Request;
@@ -70,15 +70,25 @@ impl Session {
         if let Some(endpoint) = &self.sts_endpoint {
             return Ok(endpoint.clone());
         }
-        let host = match env.get("ALIBABA_CLOUD_STS_REGION") {
-            None => "sts.aliyuncs.com".to_owned(),
-            Some(region) if env.is_true("ALIBABA_CLOUD_VPC_ENDPOINT_ENABLED") => {
-                format!("sts-vpc.{region}.aliyuncs.com")
-            }
-            Some(region) => format!("sts.{region}.aliyuncs.com"),
-        };
-        host.parse()
+        regional(env, None, None)
             .map_err(|_| "ALIBABA_CLOUD_STS_REGION is no region, such as cn-hangzhou".to_owned())
+    }
+}
+
+/// Where STS answers for a region, inside the vendor's own network or from everywhere. What is not given is taken from
+/// `ALIBABA_CLOUD_STS_REGION` and `ALIBABA_CLOUD_VPC_ENDPOINT_ENABLED`.
+pub(super) fn regional(
+    env: &Env,
+    region: Option<&str>,
+    vpc: Option<bool>,
+) -> Result<Endpoint, EndpointError> {
+    let region = region.map(str::to_owned);
+    let region = region.or_else(|| env.get("ALIBABA_CLOUD_STS_REGION"));
+    let vpc = vpc.unwrap_or_else(|| env.is_true("ALIBABA_CLOUD_VPC_ENDPOINT_ENABLED"));
+    match region {
+        None => "sts.aliyuncs.com".parse(),
+        Some(region) if vpc => format!("sts-vpc.{region}.aliyuncs.com").parse(),
+        Some(region) => format!("sts.{region}.aliyuncs.com").parse(),
     }
 }
 
