@@ -49,7 +49,6 @@ fn read(text: &Secret) -> Result<Ini, CredentialsError> {
     settings.case_sensitive = true;
     // Only whole lines are comments: `#` and `;` within a secret are part of it.
     settings.inline_comment_symbols = Some(Vec::new());
-    settings.delimiters = vec!['='];
     let mut ini = Ini::new_from_defaults(settings);
     // The parser's own error repeats the line.
     ini.read(text.expose().to_owned())
