@@ -7,6 +7,7 @@ mod exposition;
 mod http;
 mod layers;
 mod logs;
+mod official_credentials;
 mod official_sdk;
 mod polling;
 mod prometheus;

@@ -8,7 +8,7 @@ use crate::simulator::Simulator;
 
 /// The interpreter that has `tests/python/requirements.txt` installed.
 #[expect(clippy::disallowed_methods, reason = "a test's own setting")]
-fn python() -> PathBuf {
+pub(crate) fn python() -> PathBuf {
     std::env::var_os("PCA_TEST_PYTHON").map_or_else(
         || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/.venv/bin/python")),
         PathBuf::from,

@@ -184,6 +184,11 @@ async fn the_control_shows_what_was_told_and_no_secret() {
     assert_eq!(told(fault).await, (200, json!({ "id": 1 })));
     let put_key = r#"{"put_key": {"access_key_id": "new", "access_key_secret": "canary", "security_token": "canary", "user": "carol"}}"#;
     assert_eq!(told(put_key).await.0, 200);
+    let put_token =
+        r#"{"put_oidc_token": {"provider_arn": "acs:ram::1:oidc-provider/x", "token": "canary"}}"#;
+    assert_eq!(told(put_token).await.0, 200);
+    let put_role = r#"{"put_role": {"arn": "acs:ram::1:role/x", "user": "carol", "trusted": ["alice"]}}"#;
+    assert_eq!(told(put_role).await.0, 200);
     assert_eq!(told(r#"{"set_network": {"there": "10ms..20ms"}}"#).await.0, 200);
     assert_eq!(told(r#"{"remove_instance": "cas-member-0hmi****"}"#).await.0, 200);
     let (status, seen) = tell(&served.client, &url, Method::GET, "").await;
@@ -197,6 +202,10 @@ async fn the_control_shows_what_was_told_and_no_secret() {
         json!({ "there": "10ms..20ms", "back": "0ms..0ms", "down": false })
     );
     assert_eq!(seen["users"]["new"], "carol");
+    assert_eq!(
+        seen["roles"],
+        json!([{ "arn": "acs:ram::1:role/x", "user": "carol", "trusted": ["alice"], "longest_seconds": 3600 }])
+    );
     assert_eq!(seen["instances"], json!([]));
     assert!(!seen.to_string().contains("canary"), "{seen}");
 }
