@@ -43,6 +43,17 @@ pub struct Answer {
 }
 
 impl Exchange {
+    /// Exchanges that have measured nothing yet.
+    pub fn new(account: AccountName, timeout: Duration, host: Host, telemetry: Arc<Telemetry>) -> Self {
+        Self {
+            account,
+            timeout,
+            host,
+            telemetry,
+            skew: Skew::default(),
+        }
+    }
+
     /// Sends one request, once.
     ///
     /// Dropped while under way, it counts against the budget as long as it may still arrive.

@@ -12,7 +12,6 @@ use crate::aliyun::client::Client;
 use crate::aliyun::credentials::{Cache, Claims, Fetch};
 use crate::aliyun::endpoint::Endpoint;
 use crate::aliyun::exchange::Exchange;
-use crate::aliyun::skew::Skew;
 use crate::config::{Account, Config};
 use crate::host::Host;
 use crate::pca::{self, Pca};
@@ -81,13 +80,7 @@ pub(super) fn client(
     let mut actions: Vec<_> = account.credentials.actions().into_iter().collect();
     actions.push(pca::GET_CA_INSTANCE_STATUS);
     telemetry.start_account(&account.name, &actions, account.requests_per_second);
-    let exchange = Exchange {
-        account: account.name.clone(),
-        timeout,
-        host: host.clone(),
-        telemetry: Arc::clone(telemetry),
-        skew: Skew::default(),
-    };
+    let exchange = Exchange::new(account.name.clone(), timeout, host.clone(), Arc::clone(telemetry));
     let fetch = Fetch {
         exchange: exchange.clone(),
         sts: Budget::new(STS_SLOTS, timeout, Instant::now()),

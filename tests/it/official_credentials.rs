@@ -235,10 +235,10 @@ async fn exporter(
     // A budget is closed at first, for the sake of whoever used it before.
     let long_ago = tokio::time::Instant::now() - Duration::from_secs(10);
     let fetch = Fetch {
-        exchange: Exchange {
-            account: "official".into(),
+        exchange: Exchange::new(
+            "official".into(),
             timeout,
-            host: Host {
+            Host {
                 clock: Clock::system(),
                 env: Env::fixed(
                     variables
@@ -251,8 +251,8 @@ async fn exporter(
                 transport,
                 tasks: Tasks::default(),
             },
-            telemetry: Arc::new(Telemetry::new(BUILD).unwrap()),
-        },
+            Arc::new(Telemetry::new(BUILD).unwrap()),
+        ),
         sts: Budget::new(5, timeout, long_ago),
     };
     let credentials = Cache::new(provider, fetch, Arc::new(Claims::default()))
