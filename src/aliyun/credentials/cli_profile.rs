@@ -130,11 +130,7 @@ impl File {
                 session: profile.session(env)?,
             })),
             "CredentialsURI" => Ok(Provider::Uri(Uri {
-                uri: Some(
-                    profile
-                        .given(&profile.credentials_uri, "credentials_uri")?
-                        .to_owned(),
-                ),
+                uri: Some(profile.given(&profile.credentials_uri, "credentials_uri")?.into()),
             })),
             mode => Err(failed(format!(
                 "profile {name} has the mode {mode}, which is not supported; use AK, StsToken, RamRoleArn, \

@@ -4,14 +4,15 @@ use hyper::Method;
 
 use super::fetch::{Fetch, HandedOut};
 use super::{Credentials, CredentialsError};
+use crate::secret::Secret;
 
 pub(super) const NAME: &str = "uri";
 
 /// Where the service answers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Uri {
-    /// An http or https URL; `ALIBABA_CLOUD_CREDENTIALS_URI` otherwise. It may hold a secret, and is not shown.
-    pub uri: Option<String>,
+    /// An http or https URL; `ALIBABA_CLOUD_CREDENTIALS_URI` otherwise. It may hold a secret.
+    pub uri: Option<Secret>,
 }
 
 impl Uri {
@@ -20,12 +21,18 @@ impl Uri {
         let uri = self
             .uri
             .clone()
-            .or_else(|| host.env.get("ALIBABA_CLOUD_CREDENTIALS_URI"));
+            .or_else(|| host.env.get("ALIBABA_CLOUD_CREDENTIALS_URI").map(Secret::from));
         let uri = uri.ok_or_else(|| {
             CredentialsError::not_configured(NAME, "neither uri nor ALIBABA_CLOUD_CREDENTIALS_URI is set")
         })?;
         let answer = with
-            .plain(&host.transport, Method::GET, &uri, None, with.exchange.timeout)
+            .plain(
+                &host.transport,
+                Method::GET,
+                uri.expose(),
+                None,
+                with.exchange.timeout,
+            )
             .await;
         let answer = answer.map_err(|error| CredentialsError::failed(NAME, error.to_string()))?;
         HandedOut::read(&answer, host.clock.now(), NAME).map_err(|why| CredentialsError::failed(NAME, why))
