@@ -1,13 +1,14 @@
 //! Environment variables.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 
 /// The process's environment, or a fixed one.
 #[derive(Clone, Debug)]
 pub struct Env(Kind);
 
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 enum Kind {
     Process,
     Fixed(Arc<BTreeMap<String, String>>),
@@ -43,5 +44,15 @@ impl Env {
     pub fn is_true(&self, name: &str) -> bool {
         self.get(name)
             .is_some_and(|value| value.eq_ignore_ascii_case("true"))
+    }
+}
+
+/// Names only: values may be secrets.
+impl fmt::Debug for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Process => f.write_str("Process"),
+            Self::Fixed(variables) => f.debug_set().entries(variables.keys()).finish(),
+        }
     }
 }

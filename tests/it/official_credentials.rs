@@ -767,7 +767,7 @@ async fn a_credentials_uri_gives_the_same_key_from_either_place() {
     let named =
         json!({ "type": "credentials_uri", "credentials_uri": "http://keys.example:8080/credentials" });
     let uri = Provider::Uri(Uri {
-        uri: Some("http://keys.example:8080/credentials".to_owned()),
+        uri: Some("http://keys.example:8080/credentials".into()),
     });
     let found = setting().both(named, uri).await.agreed();
     assert_eq!(found.hosts, hosts(["http://keys.example:8080"]));

@@ -8,7 +8,7 @@ use hyper::{Method, StatusCode};
 use super::fetch::{Fetch, HandedOut, Plain};
 use super::{Credentials, CredentialsError};
 use crate::aliyun::endpoint::Endpoint;
-use crate::aliyun::error::CallError;
+use crate::aliyun::error::{CallError, is_plain};
 use crate::aliyun::sign::encode::encode;
 use crate::secret::Secret;
 
@@ -139,7 +139,11 @@ fn role_name(answer: &Plain) -> Result<String, CredentialsError> {
             let text = String::from_utf8_lossy(&answer.body);
             match text.trim() {
                 "" => Err(CredentialsError::not_configured(NAME, "the machine has no role")),
-                role => Ok(role.to_owned()),
+                role if is_plain(role) => Ok(role.to_owned()),
+                _ => Err(CredentialsError::failed(
+                    NAME,
+                    "what it gave as the role's name is none; does something in between answer for the metadata service?",
+                )),
             }
         }
         StatusCode::NOT_FOUND => Err(CredentialsError::not_configured(NAME, "the machine has no role")),

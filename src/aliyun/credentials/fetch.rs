@@ -95,8 +95,16 @@ impl HandedOut {
             Some(code) if is_plain(code) => return Err(format!("it answered with the code {code}")),
             Some(_) => return Err("it answered with a code other than Success".to_owned()),
         }
-        let handed_out = Self::deserialize(&json).map_err(|error| format!("it answered oddly: {error}"))?;
+        let handed_out = Self::in_json(&json).map_err(|why| format!("it answered oddly: {why}"))?;
         handed_out.credentials(answer.date, local, provider.to_owned())
+    }
+
+    /// The key in an object; of anything else, serde's error would repeat the text.
+    pub(super) fn in_json(json: &Value) -> Result<Self, String> {
+        if !json.is_object() {
+            return Err("not an object".to_owned());
+        }
+        Self::deserialize(json).map_err(|error| error.to_string())
     }
 
     /// The credentials, if they are good for any time at all.

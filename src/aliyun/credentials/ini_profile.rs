@@ -30,6 +30,9 @@ pub(super) fn find(
             CredentialsError::not_configured(profile::NAME, why)
         }
     };
+    if paths.is_empty() {
+        return Err(absent(format!("without HOME, {WHAT} is nowhere")));
+    }
     for path in paths {
         let Some(text) = profile::text(host, path, WHAT)? else {
             continue;

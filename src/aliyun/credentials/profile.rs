@@ -1,6 +1,7 @@
 //! A profile of the vendor's command line, or else of its libraries' INI file. Each says which other provider it
 //! stands for. Files are read at every fetch, so that a profile that changed is noticed.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::fetch::Fetch;
@@ -10,7 +11,7 @@ use crate::secret::Secret;
 
 pub(super) const NAME: &str = "profile";
 
-/// Which profile, and where.
+/// Which profile, and where. Where one of the files is named, the other one is looked at only if it is named too.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Profile {
     /// Its name; `ALIBABA_CLOUD_PROFILE`, the file's current one, or `default` otherwise.
@@ -51,12 +52,16 @@ impl Profile {
     /// The provider that the profile stands for, and the kind of file that it was found in.
     fn find(&self, host: &Host, name: Option<&str>) -> Result<(&'static str, Provider), CredentialsError> {
         let in_cli = match self.cli_file(host) {
-            Some(path) => cli_profile::find(host, &path, name, self.cli_file.is_some()),
-            None => Err(CredentialsError::not_configured(NAME, "HOME is not set")),
+            Ok(path) => cli_profile::find(host, &path, name, self.cli_file.is_some()),
+            Err(why) => Err(CredentialsError::not_configured(NAME, why)),
         };
         let Err(CredentialsError::NotConfigured { why: not_in_cli, .. }) = in_cli else {
             return in_cli.map(|provider| ("command line", provider));
         };
+        // A profile of the same name in a file that nobody named may be another identity.
+        if self.cli_file.is_some() && self.ini_file.is_none() {
+            return Err(CredentialsError::failed(NAME, not_in_cli));
+        }
         let in_ini = ini_profile::find(host, &self.ini_files(host), name.unwrap_or("default"));
         in_ini
             .map(|provider| ("INI file", provider))
@@ -68,13 +73,19 @@ impl Profile {
             })
     }
 
-    fn cli_file(&self, host: &Host) -> Option<PathBuf> {
+    /// The command line's file, or why it is left out.
+    fn cli_file(&self, host: &Host) -> Result<PathBuf, &'static str> {
         if let Some(path) = &self.cli_file {
-            return Some(path.clone());
+            return Ok(path.clone());
         }
-        (!host.env.is_true("ALIBABA_CLOUD_CLI_PROFILE_DISABLED"))
-            .then(|| home(host))?
-            .map(|home| home.join(".aliyun/config.json"))
+        if self.ini_file.is_some() {
+            return Err("only ini_file is named");
+        }
+        if host.env.is_true("ALIBABA_CLOUD_CLI_PROFILE_DISABLED") {
+            return Err("ALIBABA_CLOUD_CLI_PROFILE_DISABLED is true");
+        }
+        let home = home(host).ok_or("HOME is not set")?;
+        Ok(home.join(".aliyun/config.json"))
     }
 
     /// The files to look for, in this order, and whether the first was asked for by name.
@@ -100,7 +111,8 @@ impl Profile {
 pub(super) fn text(host: &Host, path: &Path, what: &str) -> Result<Option<Secret>, CredentialsError> {
     match host.files.read(path) {
         Ok(text) => Ok(Some(Secret::from(text))),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        // A home that is no folder, such as /dev/null, holds no file either.
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),
         Err(error) => Err(CredentialsError::failed(
             NAME,
             format!("{what} cannot be read: {error}"),

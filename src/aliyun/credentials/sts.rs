@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use hyper::Method;
 use hyper::header::{ACCEPT, CONTENT_TYPE, HOST, HeaderMap, HeaderValue};
-use serde::Deserialize as _;
 
 use super::fetch::{Fetch, HandedOut};
 use super::{Credentials, CredentialsError};
@@ -181,9 +180,8 @@ impl Fetch {
         given_by: String,
     ) -> Result<Credentials, CredentialsError> {
         let read = answer.and_then(|answer| {
-            let handed_out = HandedOut::deserialize(&answer.json["Credentials"]);
-            let handed_out =
-                handed_out.map_err(|error| CallError::Decode(format!("Credentials: {error}")))?;
+            let handed_out = HandedOut::in_json(&answer.json["Credentials"])
+                .map_err(|why| CallError::Decode(format!("Credentials: {why}")))?;
             let local = self.exchange.host.clock.now();
             handed_out
                 .credentials(answer.date, local, given_by)
