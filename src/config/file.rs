@@ -150,7 +150,7 @@ shape! {
 shape! {
     /// A local service that hands out keys.
     Uri {
-        uri: String,
+        uri: Secret,
     }
 }
 

@@ -1,14 +1,16 @@
 //! The configuration: what the file says, as values that cannot be wrong. Where to start reading.
 //!
 //! `file` is the shape of the YAML, `validate` turns the shape into the values below and tells every error at
-//! once; `credentials`, `targets`, `labels`, `duration` and `value` know the rules of their parts. `plan` says what a configuration
-//! asks of the API. Nothing below `app` sees a `Config`.
+//! once; `credentials`, `access_key`, `role`, `targets`, `labels`, `duration` and `value` know the rules of their
+//! parts. `plan` says what a configuration asks of the API. Nothing below `app` sees a `Config`.
 
+mod access_key;
 mod credentials;
 mod duration;
 mod file;
 mod labels;
 mod plan;
+mod role;
 mod targets;
 mod validate;
 mod value;
@@ -91,7 +93,7 @@ pub enum ConfigError {
 struct Lines<'e>(&'e Path, &'e [yaml::Error]);
 
 impl Config {
-    /// Reads the file at `path`. Relative `…_file` paths in it are taken from the folder that it stands in.
+    /// Reads the file at `path`. Relative paths of files in it are taken from the folder that it stands in.
     ///
     /// `has_endpoint` tells the regions that the product has an endpoint for; an account's own one serves any.
     ///

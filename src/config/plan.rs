@@ -27,7 +27,8 @@ struct AccountPlan {
     /// Regions with their number of instances.
     regions: BTreeMap<String, usize>,
     endpoint: Option<String>,
-    credentials: &'static str,
+    /// In words.
+    credentials: String,
     signature: &'static str,
     demand: Demand,
 }
@@ -75,7 +76,7 @@ impl AccountPlan {
             name: account.name.to_string(),
             regions,
             endpoint: account.endpoint.as_ref().map(ToString::to_string),
-            credentials: account.credentials.name(),
+            credentials: account.credentials.to_string(),
             signature: account.signature.as_str(),
             demand: Demand {
                 instances: account.targets.len() as u128,
@@ -171,7 +172,7 @@ impl fmt::Display for AccountPlan {
         let mut line = |name: &str, text: &str| writeln!(f, "  {name:<12} {text}");
         line("instances", &regions.join(", "))?;
         line("endpoint", self.endpoint.as_deref().unwrap_or("the region's"))?;
-        line("credentials", self.credentials)?;
+        line("credentials", &self.credentials)?;
         line("signature", self.signature)?;
         line(
             "asks for",

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::aliyun::credentials::{Provider, Source};
+use crate::aliyun::credentials::Provider;
 use crate::aliyun::sign::Scheme;
 use crate::config::credentials::provider;
 use crate::config::duration::format;
@@ -47,14 +47,14 @@ pub(super) fn config(
         return Err(problems.push(&file.accounts.place, "list at least one account"));
     }
     let mut accounts = Vec::new();
-    let mut keys = Vec::new();
+    let mut providers = Vec::new();
     let mut broken = None;
     for entry in entries {
         match entry.required(problems) {
             Ok(shape) => {
                 let provider = provider(&shape.credentials, folder, problems);
-                if let Some(id) = provider.as_ref().ok().and_then(Provider::access_key_id) {
-                    keys.push((&shape.credentials.place, id));
+                if let Ok(provider) = &provider {
+                    providers.push((&shape.credentials.place, provider.clone()));
                 }
                 accounts.push(account(shape, provider, has_endpoint, problems));
             }
@@ -66,7 +66,7 @@ pub(super) fn config(
         "name",
         problems,
     );
-    distinct_keys(&keys, problems);
+    distinct_providers(&providers, problems);
     broken.map_or(Ok(()), Err)?;
     Ok(Config {
         poll: poll?,
@@ -156,12 +156,15 @@ fn signature(entry: &Entry<String>, problems: &mut Problems) -> Result<Scheme, R
     })
 }
 
-/// Two accounts with one key would each spend a whole budget on it.
-fn distinct_keys(keys: &[(&Place, Source)], problems: &mut Problems) {
-    for (index, (place, id)) in keys.iter().enumerate() {
-        if let Some((first, _)) = keys[..index].iter().find(|(_, other)| other == id) {
+/// Two accounts with one key or role would each spend a whole budget on it.
+fn distinct_providers(providers: &[(&Place, Provider)], problems: &mut Problems) {
+    for (index, (place, provider)) in providers.iter().enumerate() {
+        if let Some((first, _)) = providers[..index]
+            .iter()
+            .find(|(_, other)| other.is_same(provider))
+        {
             let error = format!(
-                "the same access key id as {}: the API counts calls by user, so this would double the budget; \
+                "the same key or role as {}: the API counts calls by user, so this would double the budget; \
                  list the instances under one account",
                 first.path(),
             );

@@ -1,6 +1,7 @@
 //! Rules that single values of any section have to keep: texts, regions, endpoints, ranges of durations.
 
 use std::collections::HashMap;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::aliyun::endpoint::Endpoint;
@@ -11,6 +12,9 @@ use crate::yaml::{Entry, Place, Problems, Reported};
 /// Bytes of a name or a region, and of an id or a pattern of ids: they become labels, on every series.
 pub(super) const LONGEST_NAME: usize = 128;
 pub(super) const LONGEST_ID: usize = 256;
+
+/// Bytes of a path: Linux takes no longer ones.
+const LONGEST_PATH: usize = 4096;
 
 /// A text with something in it and nothing invisible at its ends or inside; `longest` is in bytes.
 pub(super) fn text<'e>(
@@ -37,6 +41,20 @@ pub(super) fn text<'e>(
 
 /// Tells whether a region has a known endpoint. Which regions there are is the product's knowledge, not ours.
 pub type HasEndpoint = fn(&str) -> bool;
+
+/// The path of a file, from `folder` where it is relative.
+pub(super) fn path(
+    entry: &Entry<String>,
+    folder: &Path,
+    problems: &mut Problems,
+) -> Result<Option<PathBuf>, Reported> {
+    match text(entry, LONGEST_PATH, problems)? {
+        Some(path) if path == "~" || path.starts_with("~/") => {
+            Err(problems.push(&entry.place, "~ means nothing here, write the path out"))
+        }
+        path => Ok(path.map(|path| folder.join(path))),
+    }
+}
 
 /// A region's id.
 pub(super) fn region<'e>(

@@ -4,41 +4,21 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use aliyun_pca_exporter::aliyun::credentials::{Provider, Source};
+use aliyun_pca_exporter::aliyun::credentials::{Provider, Session, Source};
 use aliyun_pca_exporter::app::has_endpoint;
 use aliyun_pca_exporter::config::{Account, Config, ConfigError, Plan};
 use aliyun_pca_exporter::host::Files;
 use proptest::prelude::*;
 
 /// Keys of the schema that a later version will take; the example does not promise them.
-const NOT_SUPPORTED_YET: [&str; 27] = [
-    "assume_role",
+const NOT_SUPPORTED_YET: [&str; 7] = [
     "certificates",
-    "chain",
-    "cli_file",
-    "default",
-    "disable_imdsv1",
     "discovery",
-    "duration",
-    "ecs_metadata",
     "exclude",
-    "external_id",
     "forget_after",
     "identifier",
     "include",
-    "ini_file",
     "match",
-    "oidc",
-    "oidc_provider_arn",
-    "oidc_token_file",
-    "policy",
-    "profile",
-    "role_arn",
-    "role_name",
-    "role_session_name",
-    "source",
-    "sts_endpoint",
-    "uri",
 ];
 
 fn load(text: &str) -> Result<Config, ConfigError> {
@@ -61,6 +41,83 @@ fn cases(folder: &str) -> Vec<(PathBuf, String)> {
     cases
 }
 
+/// What a provider was told, each line after `indent`; those inside it are further in.
+fn describe_provider(provider: &Provider, indent: &str) -> String {
+    let mut lines = Vec::new();
+    let mut line = |name: &str, value: Option<String>| {
+        lines.extend(value.map(|value| format!("{indent}{name} {value}\n")));
+    };
+    let text = |text: &Option<String>| text.as_ref().map(|text| format!("{text:?}"));
+    let path = |path: &Option<PathBuf>| path.as_ref().map(|path| path.display().to_string());
+    let source = |source: &Source| match source {
+        Source::Inline(secret) => format!("inline {:?}", secret.expose()),
+        Source::File(path) => format!("in the file {}", path.display()),
+        Source::Variable(name) => format!("in the variable {name}"),
+    };
+    match provider {
+        Provider::AccessKey(key) => {
+            line("id", Some(source(&key.access_key_id)));
+            line("secret", Some(source(&key.access_key_secret)));
+            line("token", key.security_token.as_ref().map(source));
+        }
+        Provider::Env => {}
+        Provider::Profile(profile) => {
+            line("profile", text(&profile.name));
+            line("command line's file", path(&profile.cli_file));
+            line("INI file", path(&profile.ini_file));
+        }
+        Provider::AssumeRole(role) => {
+            line("role", Some(role.role_arn.clone()));
+            line("external id", text(&role.external_id));
+            lines.push(describe_session(&role.session, indent));
+            lines.push(format!("{indent}over {}\n", role.source));
+            lines.push(describe_provider(&role.source, &format!("{indent}  ")));
+        }
+        Provider::Oidc(oidc) => {
+            line("role", oidc.role_arn.clone());
+            line("identity provider", oidc.oidc_provider_arn.clone());
+            line("token file", path(&oidc.oidc_token_file));
+            lines.push(describe_session(&oidc.session, indent));
+        }
+        Provider::EcsMetadata(metadata) => {
+            line("role", text(&metadata.role_name));
+            line("endpoint", metadata.endpoint.as_ref().map(ToString::to_string));
+            line("newer form only", Some(metadata.disable_imdsv1.to_string()));
+        }
+        Provider::Uri(uri) => line("uri", uri.uri.as_ref().map(|uri| format!("{:?}", uri.expose()))),
+        Provider::Chain(_) if *provider == Provider::default_chain() => {}
+        Provider::Chain(chain) => {
+            for provider in chain.providers() {
+                lines.push(format!("{indent}then {provider}\n"));
+                lines.push(describe_provider(provider, &format!("{indent}  ")));
+            }
+        }
+    }
+    lines.concat()
+}
+
+fn describe_session(session: &Session, indent: &str) -> String {
+    let parts = [
+        session.name.as_ref().map(|name| format!("named {name:?}")),
+        session
+            .duration
+            .map(|duration| format!("for {} s", duration.as_secs())),
+        session
+            .policy
+            .as_ref()
+            .map(|policy| format!("with the policy {policy:?}")),
+        session
+            .sts_endpoint
+            .as_ref()
+            .map(|endpoint| format!("from {endpoint}")),
+    ];
+    let parts: Vec<_> = parts.into_iter().flatten().collect();
+    if parts.is_empty() {
+        return String::new();
+    }
+    format!("{indent}session {}\n", parts.join(", "))
+}
+
 /// An account as the `.means` files write it.
 fn describe(account: &Account) -> String {
     let mut text = format!(
@@ -72,23 +129,9 @@ fn describe(account: &Account) -> String {
             .endpoint
             .as_ref()
             .map_or("of the region".to_owned(), ToString::to_string),
-        account.credentials.name(),
+        account.credentials,
     );
-    if let Provider::AccessKey(key) = &account.credentials {
-        for (part, source) in [
-            ("id", Some(&key.access_key_id)),
-            ("secret", Some(&key.access_key_secret)),
-            ("token", key.security_token.as_ref()),
-        ] {
-            match source {
-                Some(Source::Inline(secret)) => writeln!(text, "  {part} inline {:?}", secret.expose()),
-                Some(Source::File(path)) => writeln!(text, "  {part} in the file {}", path.display()),
-                Some(Source::Variable(name)) => writeln!(text, "  {part} in the variable {name}"),
-                None => Ok(()),
-            }
-            .unwrap();
-        }
-    }
+    text += &describe_provider(&account.credentials, "  ");
     for target in &account.targets {
         assert_eq!(target.account, account.name);
         write!(text, "  {:?} in {}", target.instance_id.as_str(), target.region).unwrap();
@@ -158,6 +201,9 @@ fn a_loaded_configuration_does_not_show_its_secrets() {
         "accounts:\n\
          - name: prod\n  \
            credentials: {access_key: {access_key_id: CANARY, access_key_secret: CANARY, security_token: CANARY}}\n  \
+           instances: [{id: cas-member-1}]\n\
+         - name: lab\n  \
+           credentials: {uri: {uri: \"http://localhost/CANARY\"}}\n  \
            instances: [{id: cas-member-1}]\n",
     )
     .unwrap();
@@ -199,8 +245,9 @@ fn of_very_many_errors_the_first_hundred_are_shown() {
     let error = load(&text).unwrap_err().to_string();
     let lines: Vec<_> = error.lines().collect();
     assert_eq!(lines.len(), 101);
-    // Four errors an account: name, credentials and instances are missing, and one key is unknown.
-    assert_eq!(lines[100], "config.yaml:26: and 500 more errors from here on");
+    // Three errors an account: name and instances are missing, and one key is unknown; and from the second one on,
+    // the default credentials are shared.
+    assert_eq!(lines[100], "config.yaml:27: and 499 more errors from here on");
 }
 
 #[test]
@@ -218,9 +265,7 @@ fn thousands_of_instances_load() {
 #[test]
 fn the_example_loads_and_its_values_are_the_defaults() {
     let example = load(&std::fs::read_to_string("config.example.yaml").unwrap()).unwrap();
-    let least =
-        load("accounts: [{name: prod, credentials: {env: {}}, instances: [{id: cas-member-0hmi5678}]}]")
-            .unwrap();
+    let least = load("accounts: [{name: prod, instances: [{id: cas-member-0hmi5678}]}]").unwrap();
     assert_eq!(example.poll, least.poll);
     let (shown, default) = (&example.accounts[0], &least.accounts[0]);
     assert_eq!(shown.requests_per_second, default.requests_per_second);
@@ -247,6 +292,49 @@ fn the_example_shows_every_key_that_is_supported() {
     for key in keys {
         assert_ne!(shown.contains(key), NOT_SUPPORTED_YET.contains(&key), "{key}");
     }
+}
+
+#[test]
+fn each_provider_of_the_example_loads_once_its_comment_is_taken_off() {
+    let example = std::fs::read_to_string("config.example.yaml").unwrap();
+    let mut in_words = Vec::new();
+    // In the first account's credentials, settings in comments stand behind "# " and their keys deeper; sentences
+    // begin with a capital or are no `key:`.
+    let (_, credentials) = example.split_once("\n    credentials:\n").unwrap();
+    let (credentials, _) = credentials.split_once("\n    # Labels").unwrap();
+    let lines: Vec<_> = credentials
+        .lines()
+        .filter_map(|line| line.strip_prefix("      # "))
+        .collect();
+    for (index, line) in lines.iter().enumerate() {
+        let is_key = |key: &str| key.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+        let key = line.split_once(':').map(|(key, _)| key);
+        if !key.is_some_and(is_key) {
+            continue;
+        }
+        let keys = lines[index + 1..]
+            .iter()
+            .take_while(|line| line.starts_with("  "));
+        let block: Vec<_> = [line].into_iter().chain(keys).copied().collect();
+        let block = format!("      {}\n", block.join("\n      "));
+        let config = load(&format!(
+            "accounts:\n  - name: prod\n    instances: [{{id: a}}]\n    credentials:\n{block}"
+        ))
+        .unwrap_or_else(|error| panic!("{error}\n{block}"));
+        in_words.push(config.accounts[0].credentials.to_string());
+    }
+    assert_eq!(
+        in_words,
+        [
+            "env",
+            "profile",
+            "assume_role over env",
+            "oidc",
+            "ecs_metadata",
+            "uri",
+            "chain (env, ecs_metadata)"
+        ]
+    );
 }
 
 fn plan(interval: &str, accounts: &[(&str, u8, usize)]) -> Plan {

@@ -25,6 +25,11 @@ impl Chain {
         }
     }
 
+    /// The providers, in order.
+    pub fn providers(&self) -> &[Provider] {
+        &self.providers
+    }
+
     pub(super) fn actions(&self) -> BTreeSet<&'static str> {
         self.providers.iter().flat_map(Provider::actions).collect()
     }

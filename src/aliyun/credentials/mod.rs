@@ -21,6 +21,7 @@ mod sts;
 mod uri;
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::pin::Pin;
 use std::time::Duration;
 
@@ -144,13 +145,44 @@ impl Provider {
         }
     }
 
-    /// Where the key id stands, for the providers whose configuration shows it: accounts that agree in it would
-    /// share one key.
-    pub fn access_key_id(&self) -> Option<Source> {
+    /// Whether the settings show that both lead to one key or role, whose calls the API counts together. Where only
+    /// the credentials themselves would show it, [`Claims`] does.
+    pub fn is_same(&self, other: &Self) -> bool {
+        let same_key = self.access_key_id().is_some() && self.access_key_id() == other.access_key_id();
+        let same_role = self.role_arn().is_some() && self.role_arn() == other.role_arn();
+        same_key || same_role || self == other
+    }
+
+    /// Where the key id stands.
+    fn access_key_id(&self) -> Option<Source> {
         match self {
             Self::AccessKey(access_key) => Some(access_key.access_key_id.clone()),
             Self::Env => Some(Source::Variable(env::ID.to_owned())),
             _ => None,
+        }
+    }
+
+    /// The role whose key it gives, where the settings name one.
+    pub fn role_arn(&self) -> Option<&str> {
+        match self {
+            Self::AssumeRole(role) => Some(&role.role_arn),
+            Self::Oidc(oidc) => oidc.role_arn.as_deref(),
+            _ => None,
+        }
+    }
+}
+
+/// In a few words, without any value: `assume_role over env`, `default`, `chain (env, uri)`.
+impl fmt::Display for Provider {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::AssumeRole(role) => write!(f, "{} over {}", self.name(), role.source),
+            Self::Chain(_) if *self == Self::default_chain() => f.write_str("default"),
+            Self::Chain(chain) => {
+                let providers: Vec<_> = chain.providers().iter().map(Self::to_string).collect();
+                write!(f, "{} ({})", self.name(), providers.join(", "))
+            }
+            _ => f.write_str(self.name()),
         }
     }
 }
