@@ -57,6 +57,11 @@ pub enum Command {
         #[arg(long, value_name = "FILE")]
         output: Option<PathBuf>,
     },
+    /// Print the least RAM policy that the configuration needs; calls nothing
+    ///
+    /// The policy is on standard output. Whom it is for, and what else is needed where roles are taken on, is on
+    /// standard error.
+    RamPolicy,
 }
 
 /// Flags of every command.

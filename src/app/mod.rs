@@ -6,6 +6,7 @@ mod generation;
 mod live;
 mod logging;
 mod once;
+mod ram_policy;
 mod runtime;
 mod signals;
 
@@ -61,6 +62,7 @@ async fn command(cli: Cli) -> anyhow::Result<ExitCode> {
             let (config, host) = prepare(&path)?;
             once::run(&config, &host, output.as_deref()).await
         }
+        Some(Command::RamPolicy) => ram_policy::ram_policy(&path),
         None => {
             let (config, host) = prepare(&path)?;
             daemon::run(&config, &host, cli.web).await

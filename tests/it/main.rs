@@ -11,6 +11,7 @@ mod official_credentials;
 mod official_sdk;
 mod polling;
 mod prometheus;
+mod ram_policy;
 mod secrets;
 mod signing;
 mod simulator;
