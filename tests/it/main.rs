@@ -14,6 +14,7 @@ mod polling;
 mod prometheus;
 mod ram_policy;
 mod secrets;
+mod sessions;
 mod signing;
 mod simulator;
 mod support;

@@ -1,0 +1,120 @@
+//! A day of polling with the shortest sessions that a role can have, in virtual time.
+
+use aliyun_pca_exporter::simulator::{Fault, Oddity, Role, World};
+
+use crate::support::{ACCESS_KEY_ID, ACCESS_KEY_SECRET, Lab, USER, instance, sleep, world, yaml};
+
+const ROLE: &str = "acs:ram::1234567890123456:role/pca-reader";
+const ASSUME_ROLE: &str = "AssumeRole";
+const HOUR: u64 = 3600;
+const DAY: u64 = 24 * HOUR;
+
+/// The life of a session, in seconds.
+const SESSION: u64 = 900;
+
+fn lab(instances: usize) -> (Lab, Vec<String>) {
+    let world: World = world();
+    world.put_role(Role::new(ROLE, "reader").trusting(USER));
+    let ids: Vec<_> = (0..instances)
+        .map(|number| format!("cas-member-{number:03}"))
+        .collect();
+    for id in &ids {
+        world.put_instance(instance(id));
+    }
+    let key =
+        format!("access_key: {{ access_key_id: {ACCESS_KEY_ID}, access_key_secret: {ACCESS_KEY_SECRET} }}");
+    let role = format!("assume_role: {{ role_arn: \"{ROLE}\", duration: 15m, source: {{ {key} }} }}");
+    let yaml = yaml(
+        "cas.aliyuncs.com",
+        5,
+        "interval: 5m",
+        ids.iter().map(String::as_str),
+    );
+    assert!(yaml.contains(&key), "{yaml}");
+    (Lab::start(world, &yaml.replace(&key, &role)), ids)
+}
+
+fn errors(lab: &Lab, action: &str) -> f64 {
+    let metrics = lab.metrics().0;
+    let action = format!("action=\"{action}\"");
+    let lines = metrics
+        .lines()
+        .filter(|line| line.starts_with("aliyun_pca_api_request_errors_total{"));
+    let of_action = lines.filter(|line| line.contains(&action));
+    of_action
+        .map(|line| line.rsplit(' ').next().unwrap().parse::<f64>().unwrap())
+        .sum()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_day_of_quarter_hour_sessions_fails_no_poll_and_asks_sts_hardly_more_than_it_must() {
+    let (lab, ids) = lab(100);
+    sleep(DAY).await;
+    assert_eq!(errors(&lab, "GetCAInstanceStatus").to_string(), "0");
+    let metrics = lab.metrics();
+    for id in &ids {
+        assert_eq!(metrics.of(id, "up"), Some(1.0), "{id}");
+    }
+    let least = usize::try_from(DAY / SESSION).unwrap();
+    let asked = lab.world.arrivals_of(ASSUME_ROLE).len();
+    assert!(
+        (least..=least * 11 / 10).contains(&asked),
+        "{asked} calls of STS where {least} are the least"
+    );
+    assert_eq!(lab.world.most_at_once(ASSUME_ROLE), 1, "two refreshes at once");
+}
+
+#[tokio::test(start_paused = true)]
+async fn with_sts_down_polls_go_on_until_the_session_really_ends_and_recover_without_a_restart() {
+    let (lab, ids) = lab(20);
+    sleep(HOUR).await;
+    let id = &ids[0];
+    let expiry = || {
+        let expiry = lab.metrics().value(
+            "aliyun_pca_credentials_expiry_timestamp_seconds",
+            &["account=\"prod\""],
+        );
+        expiry.unwrap() - 1_767_225_600.0
+    };
+    let ends = expiry();
+    lab.world
+        .set_fault(Fault::new(Oddity::UnavailableEmpty).on_action(ASSUME_ROLE));
+    while lab.now() < ends - 1.0 {
+        sleep(1).await;
+        assert_eq!(
+            errors(&lab, "GetCAInstanceStatus").to_string(),
+            "0",
+            "a poll failed before the end"
+        );
+    }
+    sleep(6 * 60).await;
+    let metrics = lab.metrics();
+    assert_eq!(metrics.of(id, "up"), Some(0.0));
+    assert_eq!(metrics.reason(id).as_deref(), Some("credentials"));
+    assert!(
+        metrics.of(id, "certificates_issued").is_some(),
+        "the facts are gone"
+    );
+    let failed = metrics
+        .value(
+            "aliyun_pca_credentials_refresh_errors_total",
+            &["account=\"prod\""],
+        )
+        .unwrap();
+    // Attempts are a minute apart at the most and half of that at the least, once they have failed for a while.
+    assert!(
+        (5.0..=30.0).contains(&failed),
+        "{failed} attempts in some seven minutes"
+    );
+    lab.world.clear_faults();
+    sleep(6 * 60).await;
+    let metrics = lab.metrics();
+    for id in &ids {
+        assert_eq!(
+            (metrics.of(id, "up"), metrics.reason(id)),
+            (Some(1.0), None),
+            "{id}"
+        );
+    }
+    assert!(expiry() > lab.now(), "the expiry shown is over");
+}
