@@ -1,57 +1,14 @@
 //! What the log says, and how often: captured in virtual time.
 
-use std::io;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
-use aliyun_pca_exporter::app::{Daemon, subscriber};
-use aliyun_pca_exporter::cli::{LogFormat, LogLevel};
+use aliyun_pca_exporter::app::Daemon;
+use aliyun_pca_exporter::cli::LogLevel;
 use aliyun_pca_exporter::host::{HttpRequest, Sent, Transport};
 use aliyun_pca_exporter::simulator::{ApiError, Fault, Oddity, Wire, World};
-use tracing::subscriber::DefaultGuard;
-use tracing_subscriber::fmt::MakeWriter;
 
+use crate::support::log::Log;
 use crate::support::{Lab, config, host, instance, sleep, world, yaml};
-
-/// The log of one test's thread.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Log {
-    fn capture() -> (Self, DefaultGuard) {
-        let log = Self::default();
-        let guard =
-            tracing::subscriber::set_default(subscriber(LogLevel::Info, LogFormat::Logfmt, log.clone()));
-        (log, guard)
-    }
-
-    /// The lines so far that contain `text`.
-    fn lines(&self, text: &str) -> Vec<String> {
-        let all = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
-        all.lines()
-            .filter(|line| line.contains(text))
-            .map(str::to_owned)
-            .collect()
-    }
-}
-
-impl io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl<'a> MakeWriter<'a> for Log {
-    type Writer = Self;
-
-    fn make_writer(&'a self) -> Self {
-        self.clone()
-    }
-}
 
 fn world_with(ids: &[&str]) -> World {
     let world = world();
@@ -63,7 +20,7 @@ fn world_with(ids: &[&str]) -> World {
 
 #[tokio::test(start_paused = true)]
 async fn an_overfull_budget_is_said_once_at_the_start_with_what_to_do() {
-    let (log, _guard) = Log::capture();
+    let (log, _guard) = Log::capture(LogLevel::Info);
     let ids: Vec<_> = (0..100).map(|number| format!("cas-member-{number}")).collect();
     let ids: Vec<_> = ids.iter().map(String::as_str).collect();
     let _lab = Lab::start(
@@ -83,7 +40,7 @@ async fn an_overfull_budget_is_said_once_at_the_start_with_what_to_do() {
 
 #[tokio::test(start_paused = true)]
 async fn a_first_round_is_reported_even_if_an_instance_never_answers() {
-    let (log, _guard) = Log::capture();
+    let (log, _guard) = Log::capture(LogLevel::Info);
     let world = world_with(&["a", "b"]);
     world.set_fault(Fault::new(Oddity::NoAnswer).on_instance("a"));
     let _lab = Lab::start(
@@ -101,7 +58,7 @@ async fn a_first_round_is_reported_even_if_an_instance_never_answers() {
 
 #[tokio::test(start_paused = true)]
 async fn an_answer_that_names_an_instance_twice_is_logged_once_for_as_long_as_it_does() {
-    let (log, _guard) = Log::capture();
+    let (log, _guard) = Log::capture(LogLevel::Info);
     let lab = Lab::start(
         world_with(&["a"]),
         &yaml("cas.aliyuncs.com", 5, "interval: 1m", ["a"]),
@@ -117,7 +74,7 @@ async fn an_answer_that_names_an_instance_twice_is_logged_once_for_as_long_as_it
 
 #[tokio::test(start_paused = true)]
 async fn two_accounts_with_one_key_from_elsewhere_are_warned_of() {
-    let (log, _guard) = Log::capture();
+    let (log, _guard) = Log::capture(LogLevel::Info);
     let first = yaml("cas.aliyuncs.com", 5, "", ["a"]);
     let (_, account) = first.split_once("accounts:\n").unwrap();
     let second = account
@@ -168,7 +125,7 @@ impl Transport for Defect {
 
 #[tokio::test(start_paused = true)]
 async fn a_poll_that_panics_is_one_instances_failure_and_is_tried_again() {
-    let (log, _guard) = Log::capture();
+    let (log, _guard) = Log::capture(LogLevel::Info);
     let world = world_with(&["broken", "whole"]);
     let host = host(Arc::new(Defect(Wire::new(world.clone()))));
     let yaml = yaml("cas.aliyuncs.com", 5, "interval: 1m", ["broken", "whole"]);

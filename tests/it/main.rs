@@ -3,6 +3,7 @@
 
 mod command;
 mod config;
+mod credentials;
 mod credentials_page;
 mod exposition;
 mod http;

@@ -1,6 +1,8 @@
 //! What several tests build: a laboratory (the polling half wired to a simulated cloud in the same process, in
 //! virtual time), a reader of the text format, and a child process that does not outlive its test.
 
+pub(crate) mod log;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::io::{BufRead as _, BufReader, Read as _};

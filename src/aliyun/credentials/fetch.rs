@@ -7,7 +7,6 @@ use std::time::Duration;
 use hyper::body::Bytes;
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use hyper::{Method, StatusCode};
-use serde::Deserialize as _;
 use serde_json::Value;
 use tokio::time::timeout;
 
@@ -37,10 +36,9 @@ pub(super) struct Plain {
 }
 
 /// A key as STS, the metadata service and credentials URIs hand it out.
-#[derive(Debug, serde::Deserialize)]
-#[serde(rename_all = "PascalCase")]
+#[derive(Debug)]
 pub(super) struct HandedOut {
-    access_key_id: Secret,
+    access_key_id: String,
     access_key_secret: Secret,
     security_token: Secret,
     expiration: String,
@@ -99,12 +97,20 @@ impl HandedOut {
         handed_out.credentials(answer.date, local, provider.to_owned())
     }
 
-    /// The key in an object; of anything else, serde's error would repeat the text.
+    /// The key in an object. No error repeats what stands there: it may be a secret in the wrong place.
     pub(super) fn in_json(json: &Value) -> Result<Self, String> {
-        if !json.is_object() {
-            return Err("not an object".to_owned());
-        }
-        Self::deserialize(json).map_err(|error| error.to_string())
+        let object = json.as_object().ok_or("not an object")?;
+        let text = |name: &str| match object.get(name) {
+            Some(Value::String(text)) => Ok(text.clone()),
+            Some(_) => Err(format!("{name} is not a text")),
+            None => Err(format!("{name} is missing")),
+        };
+        Ok(Self {
+            access_key_id: text("AccessKeyId")?,
+            access_key_secret: text("AccessKeySecret")?.into(),
+            security_token: text("SecurityToken")?.into(),
+            expiration: text("Expiration")?,
+        })
     }
 
     /// The credentials, if they are good for any time at all.
@@ -126,7 +132,7 @@ impl HandedOut {
             return Err(format!("the key that it gave had expired at {expires}"));
         }
         Ok(Credentials {
-            access_key_id: self.access_key_id.expose().to_owned(),
+            access_key_id: self.access_key_id,
             access_key_secret: self.access_key_secret,
             security_token: Some(self.security_token),
             life: Some(Life {

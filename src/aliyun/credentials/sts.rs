@@ -17,6 +17,7 @@ use crate::aliyun::exchange::Answer;
 use crate::aliyun::request::Request;
 use crate::aliyun::sign::{Scheme, encode};
 use crate::host::{Env, HttpRequest};
+use crate::model::Reason;
 use crate::secret::Secret;
 
 /// The action that takes on a role with another key.
@@ -40,7 +41,7 @@ pub struct Session {
     pub policy: Option<String>,
     /// How long it lasts, 900 s up to what the role allows; an hour otherwise.
     pub duration: Option<Duration>,
-    /// Where STS answers; `ALIBABA_CLOUD_STS_REGION` decides otherwise.
+    /// Where STS answers; `ALIBABA_CLOUD_STS_ENDPOINT` or `ALIBABA_CLOUD_STS_REGION` decides otherwise.
     pub sts_endpoint: Option<Endpoint>,
 }
 
@@ -68,6 +69,11 @@ impl Session {
     fn endpoint(&self, env: &Env) -> Result<Endpoint, String> {
         if let Some(endpoint) = &self.sts_endpoint {
             return Ok(endpoint.clone());
+        }
+        if let Some(endpoint) = env.get("ALIBABA_CLOUD_STS_ENDPOINT") {
+            return endpoint.parse().map_err(|_: EndpointError| {
+                "ALIBABA_CLOUD_STS_ENDPOINT is no host, such as sts.cn-hangzhou.aliyuncs.com".to_owned()
+            });
         }
         regional(env, None, None)
             .map_err(|_| "ALIBABA_CLOUD_STS_REGION is no region, such as cn-hangzhou".to_owned())
@@ -192,8 +198,30 @@ impl Fetch {
             exchange
                 .telemetry
                 .failed(&exchange.account, action, error.reason());
-            let advice = error.failure(&format!("sts:{action}")).detail;
-            CredentialsError::failed(provider, format!("{action}: {advice}"))
+            let advised = match advice(action, error.reason()) {
+                Some(advice) => format!("{error}; {advice}"),
+                None => error.failure(action).detail,
+            };
+            CredentialsError::failed(provider, format!("{action}: {advised}"))
         })
+    }
+}
+
+/// What to do about a refusal, where it is not what one would do about a refusal of the product's API.
+fn advice(action: &str, reason: Reason) -> Option<&'static str> {
+    match (reason, action) {
+        (Reason::Throttled, _) => Some("find who else calls STS in this account"),
+        (Reason::Request, _) => {
+            Some("compare role_arn, duration, policy and session name with what STS takes")
+        }
+        (Reason::Forbidden | Reason::Authentication | Reason::Other, ASSUME_ROLE_WITH_OIDC) => Some(
+            "compare the role, its identity provider and its trust policy: issuer, audience, namespace and service \
+             account",
+        ),
+        (Reason::Forbidden, _) => Some(
+            "grant the RAM action sts:AssumeRole to whoever takes the role on, and let the role's trust policy name it",
+        ),
+        (Reason::NotFound | Reason::Other, _) => Some("is role_arn right?"),
+        _ => None,
     }
 }
