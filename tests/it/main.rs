@@ -4,6 +4,7 @@
 mod command;
 mod config;
 mod credentials;
+mod credentials_cache;
 mod credentials_page;
 mod exposition;
 mod http;

@@ -1,8 +1,8 @@
 //! A day of polling with the shortest sessions that a role can have, in virtual time.
 
-use aliyun_pca_exporter::simulator::{Fault, Oddity, Role, World};
+use aliyun_pca_exporter::simulator::{ApiError, Fault, Oddity, Role, World};
 
-use crate::support::{ACCESS_KEY_ID, ACCESS_KEY_SECRET, Lab, USER, instance, sleep, world, yaml};
+use crate::support::{ACCESS_KEY_ID, ACCESS_KEY_SECRET, ACTION, Lab, USER, instance, sleep, world, yaml};
 
 const ROLE: &str = "acs:ram::1234567890123456:role/pca-reader";
 const ASSUME_ROLE: &str = "AssumeRole";
@@ -50,7 +50,7 @@ fn errors(lab: &Lab, action: &str) -> f64 {
 async fn a_day_of_quarter_hour_sessions_fails_no_poll_and_asks_sts_hardly_more_than_it_must() {
     let (lab, ids) = lab(100);
     sleep(DAY).await;
-    assert_eq!(errors(&lab, "GetCAInstanceStatus").to_string(), "0");
+    assert_eq!(errors(&lab, ACTION).to_string(), "0");
     let metrics = lab.metrics();
     for id in &ids {
         assert_eq!(metrics.of(id, "up"), Some(1.0), "{id}");
@@ -65,10 +65,9 @@ async fn a_day_of_quarter_hour_sessions_fails_no_poll_and_asks_sts_hardly_more_t
 }
 
 #[tokio::test(start_paused = true)]
-async fn with_sts_down_polls_go_on_until_the_session_really_ends_and_recover_without_a_restart() {
-    let (lab, ids) = lab(20);
-    sleep(HOUR).await;
-    let id = &ids[0];
+async fn with_sts_down_for_20_minutes_polls_go_on_until_the_session_ends_and_recover_without_a_restart() {
+    let (lab, ids) = lab(100);
+    sleep(DAY / 2).await;
     let expiry = || {
         let expiry = lab.metrics().value(
             "aliyun_pca_credentials_expiry_timestamp_seconds",
@@ -79,22 +78,29 @@ async fn with_sts_down_polls_go_on_until_the_session_really_ends_and_recover_wit
     let ends = expiry();
     lab.world
         .set_fault(Fault::new(Oddity::UnavailableEmpty).on_action(ASSUME_ROLE));
+    let back = lab.now() + 1200.0;
     while lab.now() < ends - 1.0 {
         sleep(1).await;
         assert_eq!(
-            errors(&lab, "GetCAInstanceStatus").to_string(),
+            errors(&lab, ACTION).to_string(),
             "0",
-            "a poll failed before the end"
+            "a poll failed before the end of the session"
         );
     }
-    sleep(6 * 60).await;
+    while lab.now() < back - 1.0 {
+        sleep(1).await;
+    }
+    // An interval of five minutes has passed since the end, so every instance has been tried without a key.
+    assert!(back - ends > 300.0, "{ends} {back}");
     let metrics = lab.metrics();
-    assert_eq!(metrics.of(id, "up"), Some(0.0));
-    assert_eq!(metrics.reason(id).as_deref(), Some("credentials"));
-    assert!(
-        metrics.of(id, "certificates_issued").is_some(),
-        "the facts are gone"
-    );
+    for id in &ids {
+        assert_eq!(metrics.of(id, "up"), Some(0.0), "{id}");
+        assert_eq!(metrics.reason(id).as_deref(), Some("credentials"), "{id}");
+        assert!(
+            metrics.of(id, "certificates_issued").is_some(),
+            "the facts are gone"
+        );
+    }
     let failed = metrics
         .value(
             "aliyun_pca_credentials_refresh_errors_total",
@@ -102,11 +108,9 @@ async fn with_sts_down_polls_go_on_until_the_session_really_ends_and_recover_wit
         )
         .unwrap();
     // Attempts are a minute apart at the most and half of that at the least, once they have failed for a while.
-    assert!(
-        (5.0..=30.0).contains(&failed),
-        "{failed} attempts in some seven minutes"
-    );
+    assert!((10.0..=50.0).contains(&failed), "{failed} attempts in 20 minutes");
     lab.world.clear_faults();
+    // A minute until STS is tried again, and every instance's turn.
     sleep(6 * 60).await;
     let metrics = lab.metrics();
     for id in &ids {
@@ -117,4 +121,37 @@ async fn with_sts_down_polls_go_on_until_the_session_really_ends_and_recover_wit
         );
     }
     assert!(expiry() > lab.now(), "the expiry shown is over");
+    let before = errors(&lab, ACTION).to_string();
+    sleep(DAY / 2).await;
+    assert_eq!(
+        errors(&lab, ACTION).to_string(),
+        before,
+        "a poll failed afterwards"
+    );
+    assert_eq!(lab.world.most_at_once(ASSUME_ROLE), 1, "two refreshes at once");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_that_the_api_refuses_before_its_time_costs_one_refresh_and_one_retry_and_no_poll() {
+    for (code, status) in [
+        ("InvalidSecurityToken.Expired", 400),
+        ("InvalidAccessKeyId.NotFound", 404),
+    ] {
+        let (lab, ids) = lab(1);
+        let id = &ids[0];
+        sleep(60).await;
+        let fault = Fault::new(ApiError::new(code, status, "Told to.")).on_action(ACTION);
+        lab.world.set_fault(fault.next(1));
+        sleep(6 * 60).await;
+        assert_eq!(lab.metrics().of(id, "up"), Some(1.0), "{code}");
+        assert_eq!(lab.world.arrivals_of(ASSUME_ROLE).len(), 2, "{code}");
+        let polls = lab.world.arrivals_of(ACTION);
+        assert_eq!(
+            polls.len(),
+            3,
+            "{code}: the first, the refused one, and its retry"
+        );
+        let retried = (polls[2].at - polls[1].at).as_secs();
+        assert!(retried <= 2, "{code}: after {retried} s");
+    }
 }
