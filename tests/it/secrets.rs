@@ -1,8 +1,17 @@
-//! No secret anywhere: canaries as key, secret and token, through every failing case, in nothing that comes out.
+//! No secret anywhere: canaries as key, secret and token, through every provider and every failing case, in nothing
+//! that comes out.
 
+use std::convert::Infallible;
 use std::fmt::Write as _;
+use std::path::Path;
 
 use aliyun_pca_exporter::simulator::{Fault, Key, Oddity, Server, World, errors};
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::{Bytes, Incoming};
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::rt::TokioIo;
+use serde_json::json;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -83,6 +92,143 @@ fn configuration(server: &str, ids: &[String]) -> String {
     yaml
 }
 
+/// The providers that find a key, and the key that they find.
+const FINDING: [(&str, &str); 9] = [
+    ("env", "canary-env"),
+    ("cli", "canary-cli"),
+    ("ini", "canary-ini"),
+    ("role", "STS.canary-assumed"),
+    ("roles", "STS.canary-assumed"),
+    ("oidc", "STS.canary-assumed"),
+    ("metadata", "STS.canary-plain"),
+    ("uri", "STS.canary-plain"),
+    ("chain", "STS.canary-plain"),
+];
+
+/// Every provider, finding a key and failing in its ways; `good` and `bad` are the services below.
+fn providers(good: &str, bad: &str) -> Vec<(&'static str, String)> {
+    const KEY: &str = "{ access_key: { access_key_id: canary-source, access_key_secret: canary-secret } }";
+    let role = |name: &str, sts: &str, source: &str| {
+        format!(
+            "{{ assume_role: {{ role_arn: \"acs:ram::1234567890123456:role/{name}\", sts_endpoint: \"http://{sts}\", \
+               external_id: canary-external, source: {source} }} }}"
+        )
+    };
+    let oidc = |name: &str, sts: &str, file: &str| {
+        format!(
+            "{{ oidc: {{ role_arn: \"acs:ram::1234567890123456:role/{name}\", oidc_provider_arn: \
+               \"acs:ram::1234567890123456:oidc-provider/ack\", oidc_token_file: {file}, sts_endpoint: \"http://{sts}\" }} }}"
+        )
+    };
+    let uri =
+        |host: &str, path: &str| format!("{{ uri: {{ uri: \"http://{host}/{path}?token=canary-uri\" }} }}");
+    let metadata = |host: &str| format!("{{ ecs_metadata: {{ endpoint: \"http://{host}\" }} }}");
+    vec![
+        ("env", "{ env: {} }".to_owned()),
+        ("cli", "{ profile: { cli_file: cli.json } }".to_owned()),
+        (
+            "cli-truncated",
+            "{ profile: { cli_file: truncated.json } }".to_owned(),
+        ),
+        ("ini", "{ profile: { ini_file: good.ini } }".to_owned()),
+        (
+            "ini-malformed",
+            "{ profile: { ini_file: malformed.ini } }".to_owned(),
+        ),
+        ("role", role("r0", good, KEY)),
+        ("role-refused", role("r1", bad, KEY)),
+        ("role-unreachable", role("r2", "127.0.0.1:1", KEY)),
+        ("roles", role("r3", good, &role("r4", good, &uri(good, "plain")))),
+        ("oidc", oidc("o5", good, "token")),
+        ("oidc-refused", oidc("o6", bad, "token")),
+        ("oidc-unreachable", oidc("o7", "127.0.0.1:1", "token")),
+        ("oidc-no-file", oidc("o8", good, "canary-nowhere")),
+        ("metadata", metadata(good)),
+        ("metadata-refused", metadata(bad)),
+        ("uri", uri(good, "plain")),
+        ("uri-refused", uri(bad, "plain")),
+        ("uri-odd", uri(good, "odd")),
+        ("uri-truncated", uri(good, "truncated")),
+        ("uri-unreachable", uri("127.0.0.1:1", "plain")),
+        (
+            "chain",
+            format!("{{ chain: [{{ profile: {{}} }}, {}] }}", uri(good, "plain")),
+        ),
+        (
+            "chain-broken",
+            format!("{{ chain: [{{ profile: {{}} }}, {}] }}", uri(bad, "plain")),
+        ),
+    ]
+}
+
+fn lay_out(folder: &Path) {
+    let key = |id: &str| json!({ "name": "default", "mode": "AK", "access_key_id": id, "access_key_secret": "canary-secret" });
+    let cli = json!({ "current": "default", "profiles": [key("canary-cli")] }).to_string();
+    let files = [
+        ("truncated.json", &cli[..cli.len() - 8]),
+        ("cli.json", cli.as_str()),
+        (
+            "good.ini",
+            "[default]\naccess_key_id = canary-ini\naccess_key_secret = canary-secret\n",
+        ),
+        ("malformed.ini", "[default\naccess_key_secret canary-secret\n"),
+        ("token", "canary-oidc-token\n"),
+        ("unusable", "canary\nsecret"),
+    ];
+    for (name, text) in files {
+        std::fs::write(folder.join(name), text).unwrap();
+    }
+}
+
+/// STS, a metadata service and a service that hands out keys, all at one address. The good one gives canaries; the
+/// bad one refuses everything, and repeats in every way what it was asked.
+async fn key_service(good: bool, tasks: &TaskTracker) -> String {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    tasks.spawn(async move {
+        loop {
+            let (stream, _) = listener.accept().await.unwrap();
+            let answering = service_fn(move |request| answer(good, request));
+            tokio::spawn(
+                hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), answering),
+            );
+        }
+    });
+    address
+}
+
+async fn answer(good: bool, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
+    let key = |name: &str| {
+        json!({
+            "Code": "Success",
+            "AccessKeyId": format!("STS.canary-{name}"),
+            "AccessKeySecret": "canary-secret",
+            "SecurityToken": "canary-token",
+            "Expiration": "2099-01-01T00:00:00Z",
+        })
+    };
+    let (head, body) = request.into_parts();
+    let body = body.collect().await.unwrap().to_bytes();
+    let asked = format!("{head:?} {}", String::from_utf8_lossy(&body));
+    let (status, text) = match (good, head.uri.path()) {
+        (false, _) => {
+            let error = json!({ "Code": "SignatureDoesNotMatch", "RequestId": "6894B13B", "Message": asked });
+            (400, error.to_string())
+        }
+        (true, "/") => (200, json!({ "Credentials": key("assumed") }).to_string()),
+        (true, "/latest/api/token") => (200, "canary-metadata-token".to_owned()),
+        (true, path) if path.ends_with("/security-credentials/") => (200, "reader".to_owned()),
+        (true, "/odd") => (
+            200,
+            json!({ "Code": "Success", "AccessKeyId": [asked] }).to_string(),
+        ),
+        (true, "/truncated") => (200, key("plain").to_string()[..60].to_owned()),
+        (true, _) => (200, key("plain").to_string()),
+    };
+    let response = Response::builder().status(status).body(Full::from(text));
+    Ok(response.unwrap())
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn no_secret_is_in_any_log_line_page_or_metric_whatever_fails() {
     let world = real_world();
@@ -96,19 +242,47 @@ async fn no_secret_is_in_any_log_line_page_or_metric_whatever_fails() {
         .await
         .unwrap();
     let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
-    let yaml = configuration(&server.address().to_string(), &ids);
-    let targets = yaml.matches("- id:").count();
+    let services = TaskTracker::new();
+    let (good, bad) = (
+        key_service(true, &services).await,
+        key_service(false, &services).await,
+    );
+    let cas = server.address().to_string();
+    let mut yaml = configuration(&cas, &ids);
+    world.put_instance(instance("cas-member-fine"));
+    for (name, provider) in providers(&good, &bad) {
+        write!(
+            yaml,
+            "- name: {name}\n  endpoint: http://{cas}\n  credentials: {provider}\n  instances: [{{ id: cas-member-fine }}]\n"
+        )
+        .unwrap();
+    }
+    for (_, id) in FINDING {
+        world.put_key(
+            id,
+            if id.starts_with("STS.") {
+                Key::temporary(id, "canary-secret", "canary-token")
+            } else {
+                Key::plain(id, "canary-secret")
+            },
+        );
+    }
+    let targets = yaml.matches(" id: cas-member-").count();
     tasks.spawn(server.serve(stop.clone()));
 
     for format in ["logfmt", "json"] {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("config.yaml"), &yaml).unwrap();
-        std::fs::write(folder.path().join("unusable"), "canary\nsecret").unwrap();
+        lay_out(folder.path());
         let mut command = command(env!("CARGO_BIN_EXE_aliyun-pca-exporter"));
         command
             .current_dir(folder.path())
             .args(["--log.level=trace", "--web.listen-address=127.0.0.1:0"]);
         command.args(["--log.format", format]).env("RUST_BACKTRACE", "1");
+        command
+            .env("ALIBABA_CLOUD_ACCESS_KEY_ID", "canary-env")
+            .env("ALIBABA_CLOUD_ACCESS_KEY_SECRET", "canary-secret")
+            .env("HOME", folder.path());
         let (program, address) = tokio::task::spawn_blocking(move || {
             let mut program = Program::start(&mut command);
             let address = address_in(&program.logged("listening"));
@@ -117,7 +291,7 @@ async fn no_secret_is_in_any_log_line_page_or_metric_whatever_fails() {
         .await
         .unwrap();
         let metrics = format!("http://{address}/metrics");
-        poll_until(&metrics, |_, text| {
+        let metrics = poll_until(&metrics, |_, text| {
             let metrics = Metrics(text.to_owned());
             let up = text
                 .lines()
@@ -128,6 +302,11 @@ async fn no_secret_is_in_any_log_line_page_or_metric_whatever_fails() {
             (up.count() + failed.count() == targets).then_some(metrics)
         })
         .await;
+        for (account, _) in FINDING {
+            let labels = [format!("account=\"{account}\"")];
+            let up = metrics.value("aliyun_pca_instance_up", &labels.each_ref().map(String::as_str));
+            assert_eq!(up, Some(1.0), "{account}");
+        }
         let mut seen = String::new();
         for path in ["/metrics", "/", "/-/ready", "/canary-not-there"] {
             seen += &get(&format!("http://{address}{path}")).await.unwrap().1;
