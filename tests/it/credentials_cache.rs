@@ -17,6 +17,7 @@ use aliyun_pca_exporter::telemetry::{BUILD, Telemetry};
 use hyper::StatusCode;
 use hyper::header::HeaderMap;
 use serde_json::json;
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::support::log::Log;
@@ -168,7 +169,7 @@ async fn a_key_is_fetched_again_when_fifteen_sixteenths_of_its_life_are_over_and
         assert_eq!(bench.key().await, Ok("STS.key-1".to_owned()));
         let due = Duration::from_millis(life * 1000 * 15 / 16);
         let tick = Duration::from_millis(1);
-        tokio::time::sleep(due - tick).await;
+        tokio::time::sleep(due.saturating_sub(tick)).await;
         assert_eq!(bench.key().await, Ok("STS.key-1".to_owned()), "{life}");
         tokio::time::sleep(tick).await;
         assert_eq!(bench.key().await, Ok("STS.key-2".to_owned()), "{life}");
@@ -180,14 +181,13 @@ async fn a_key_is_fetched_again_when_fifteen_sixteenths_of_its_life_are_over_and
 async fn a_hundred_that_wait_for_the_first_key_wait_for_one_fetch() {
     let bench = Bench::new();
     bench.service.set(|state| state.takes = Duration::from_secs(2));
-    let waiting: Vec<_> = (0..100)
-        .map(|_| {
-            let cache = Arc::clone(&bench.cache);
-            tokio::spawn(async move { cache.get().await })
-        })
-        .collect();
-    for one in waiting {
-        assert_eq!(one.await.unwrap().unwrap().access_key_id, "STS.key-1");
+    let mut waiting = JoinSet::new();
+    for _ in 0..100 {
+        let cache = Arc::clone(&bench.cache);
+        waiting.spawn(async move { cache.get().await });
+    }
+    for found in waiting.join_all().await {
+        assert_eq!(found.unwrap().access_key_id, "STS.key-1");
     }
     assert_eq!(bench.service.asked(), 1);
 }
@@ -197,16 +197,18 @@ async fn while_one_refreshes_the_others_go_on_with_the_old_key_at_once() {
     let bench = Bench::new();
     bench.key().await.unwrap();
     bench.service.set(|state| state.takes = Duration::from_secs(5));
-    sleep(HOUR - 3 * MINUTE).await;
+    sleep(57 * MINUTE).await;
     let cache = Arc::clone(&bench.cache);
-    let refreshing = tokio::spawn(async move { cache.get().await });
+    let mut refreshing = JoinSet::new();
+    refreshing.spawn(async move { cache.get().await });
     sleep(1).await;
     let start = Instant::now();
     for _ in 0..100 {
         assert_eq!(bench.key().await, Ok("STS.key-1".to_owned()));
     }
     assert_eq!(start.elapsed(), Duration::ZERO);
-    assert_eq!(refreshing.await.unwrap().unwrap().access_key_id, "STS.key-2");
+    let refreshed = refreshing.join_all().await.remove(0);
+    assert_eq!(refreshed.unwrap().access_key_id, "STS.key-2");
     assert_eq!(bench.service.asked(), 2);
 }
 

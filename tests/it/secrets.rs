@@ -12,6 +12,7 @@ use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use serde_json::json;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -186,10 +187,11 @@ async fn key_service(good: bool, tasks: &TaskTracker) -> String {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
     tasks.spawn(async move {
+        let mut connections = JoinSet::new();
         loop {
             let (stream, _) = listener.accept().await.unwrap();
             let answering = service_fn(move |request| answer(good, request));
-            tokio::spawn(
+            connections.spawn(
                 hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), answering),
             );
         }
@@ -229,14 +231,29 @@ async fn answer(good: bool, request: Request<Incoming>) -> Result<Response<Full<
     Ok(response.unwrap())
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn no_secret_is_in_any_log_line_page_or_metric_whatever_fails() {
+/// A cloud that knows the canaries.
+fn world() -> World {
     let world = real_world();
     for scheme in ["acs3", "hmac"] {
         let key = |secret| Key::temporary(&format!("{scheme}-{secret}"), secret, "canary-token");
         world.put_key(&format!("canary-good-{scheme}"), key("canary-secret"));
         world.put_key(&format!("canary-wrong-{scheme}"), key("another"));
     }
+    for (_, id) in FINDING {
+        let key = if id.starts_with("STS.") {
+            Key::temporary(id, "canary-secret", "canary-token")
+        } else {
+            Key::plain(id, "canary-secret")
+        };
+        world.put_key(id, key);
+    }
+    world.put_instance(instance("cas-member-fine"));
+    world
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_secret_is_in_any_log_line_page_or_metric_whatever_fails() {
+    let world = world();
     let ids = failing_instances(&world);
     let server = Server::bind("127.0.0.1:0".parse().unwrap(), world.clone())
         .await
@@ -249,23 +266,12 @@ async fn no_secret_is_in_any_log_line_page_or_metric_whatever_fails() {
     );
     let cas = server.address().to_string();
     let mut yaml = configuration(&cas, &ids);
-    world.put_instance(instance("cas-member-fine"));
     for (name, provider) in providers(&good, &bad) {
         write!(
             yaml,
             "- name: {name}\n  endpoint: http://{cas}\n  credentials: {provider}\n  instances: [{{ id: cas-member-fine }}]\n"
         )
         .unwrap();
-    }
-    for (_, id) in FINDING {
-        world.put_key(
-            id,
-            if id.starts_with("STS.") {
-                Key::temporary(id, "canary-secret", "canary-token")
-            } else {
-                Key::plain(id, "canary-secret")
-            },
-        );
     }
     let targets = yaml.matches(" id: cas-member-").count();
     tasks.spawn(server.serve(stop.clone()));
