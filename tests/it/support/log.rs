@@ -1,10 +1,11 @@
 //! What is logged on a test's own thread.
 
 use std::io;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use aliyun_pca_exporter::app::subscriber;
 use aliyun_pca_exporter::cli::{LogFormat, LogLevel};
+use tracing::Dispatch;
 use tracing::subscriber::DefaultGuard;
 use tracing_subscriber::fmt::MakeWriter;
 
@@ -15,6 +16,11 @@ pub(crate) struct Log(Arc<Mutex<Vec<u8>>>);
 impl Log {
     /// Captures until the guard is dropped.
     pub(crate) fn capture(level: LogLevel) -> (Self, DefaultGuard) {
+        // With one subscriber alone, tracing asks the thread that meets a log line first whether anybody wants it,
+        // and another test's thread, which has none, says no for all.
+        static OTHERS: OnceLock<[Dispatch; 2]> = OnceLock::new();
+        OTHERS
+            .get_or_init(|| [(); 2].map(|()| Dispatch::new(subscriber(level, LogFormat::Logfmt, io::sink))));
         let log = Self::default();
         let guard = tracing::subscriber::set_default(subscriber(level, LogFormat::Logfmt, log.clone()));
         (log, guard)
