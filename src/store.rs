@@ -8,6 +8,9 @@ use std::time::Duration;
 
 use crate::model::{AccountName, Failure, InstanceId, InstanceStatus, Outcome, Reason, Target, UnixMillis};
 
+/// How late a poll may be, in intervals: a turn comes one interval after the last one began, and its retries follow.
+const LATE: f64 = 1.1;
+
 /// The state, shared by all.
 #[derive(Debug, Default)]
 pub struct Store(Mutex<State>);
@@ -104,7 +107,7 @@ impl Store {
     /// Takes in the outcome of a poll that ended at `now`.
     ///
     /// A throttled poll says nothing about the instance: it counts only once the facts are older than the
-    /// interval in force.
+    /// interval in force, and a tenth of it, in which it is tried again.
     pub fn record(&self, target: &Target, outcome: Outcome, now: UnixMillis) -> Change {
         self.with(|state| {
             // A target that has left the configuration meanwhile has no place to record to.
@@ -119,7 +122,7 @@ impl Store {
                 .as_ref()
                 .map(|facts| now.seconds_since(facts.seen))
                 // A clock that was set back makes facts of the future, and they may be of any age.
-                .is_some_and(|age| (0.0..account.interval.as_secs_f64()).contains(&age));
+                .is_some_and(|age| (0.0..account.interval.mul_f64(LATE).as_secs_f64()).contains(&age));
             if still_fresh && matches!(&outcome, Err(failure) if failure.reason == Reason::Throttled) {
                 return Change::None;
             }
@@ -281,12 +284,12 @@ mod tests {
         let store = store(&["a"]);
         store.record(&target("a"), Ok(issued(7)), at(0));
         assert_eq!(
-            store.record(&target("a"), failed(Reason::Throttled), at(299)),
+            store.record(&target("a"), failed(Reason::Throttled), at(329)),
             Change::None
         );
         assert!(only(&store).up());
         assert_eq!(
-            store.record(&target("a"), failed(Reason::Throttled), at(300)),
+            store.record(&target("a"), failed(Reason::Throttled), at(330)),
             Change::Failed
         );
         assert!(!only(&store).up());

@@ -13,7 +13,7 @@ use super::budget::Slot;
 use super::error::{CallError, Refusal};
 use super::skew::Skew;
 use crate::host::{Host, HttpRequest};
-use crate::model::{AccountName, UnixMillis};
+use crate::model::{AccountName, Reason, UnixMillis};
 use crate::telemetry::Telemetry;
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
@@ -66,6 +66,7 @@ impl Exchange {
     }
 
     async fn exchange(&self, slot: Slot, request: HttpRequest) -> Result<Answer, CallError> {
+        let budget = slot.budget();
         let response = self.host.transport.send(request).await;
         // Head or broken connection: in both cases nothing of this call can reach the API any more.
         slot.settled();
@@ -74,8 +75,13 @@ impl Exchange {
         if let Some(date) = date {
             self.skew.measure(self.host.clock.now(), date);
         }
-        let json = read(response.status, &response.body.await?)?;
-        Ok(Answer { json, date })
+        let read = read(response.status, &response.body.await?);
+        if let Err(error) = &read
+            && error.reason() == Reason::Throttled
+        {
+            budget.throttled(retry_after(&response.headers));
+        }
+        read.map(|json| Answer { json, date })
     }
 }
 
@@ -84,6 +90,15 @@ pub(super) fn date(headers: &HeaderMap) -> Option<UnixMillis> {
     let text = headers.get(DATE)?.to_str().ok()?;
     let time = jiff::fmt::rfc2822::parse(text).ok()?;
     Some(UnixMillis(time.timestamp().as_millisecond()))
+}
+
+/// How long the peer wants to be left alone: the vendor's own header in milliseconds, or that of HTTP in seconds
+/// (RFC 9110, 10.2.3; its other form, a date, is not seen here).
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let number = |name: &str| headers.get(name)?.to_str().ok()?.trim().parse::<u64>().ok();
+    number("x-acs-retry-after")
+        .map(Duration::from_millis)
+        .or_else(|| number("retry-after").map(Duration::from_secs))
 }
 
 /// The JSON of a success, or the error that the answer is.

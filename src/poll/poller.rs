@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::{Id, JoinError, JoinSet};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info, warn};
 
@@ -21,6 +21,9 @@ use crate::telemetry::Telemetry;
 
 /// The demand below which an overfull budget counts as sufficient again, so that the log does not flap.
 const SUFFICIENT: f64 = 0.9;
+
+/// How often the growing rate of a budget that was throttled is looked at.
+const GROWTH_STEP: Duration = Duration::from_secs(1);
 
 /// Polls the instances of one account.
 #[derive(Debug)]
@@ -68,6 +71,8 @@ struct Running {
     /// Instances that the last answer about them named more than once.
     duplicated: BTreeSet<InstanceId>,
     overdrawn: bool,
+    /// The budget is below its full rate since the API throttled.
+    slowed: bool,
     /// When the last call went.
     last_start: Option<Instant>,
     first_round: Option<Instant>,
@@ -100,6 +105,7 @@ impl Poller {
             in_flight: HashMap::new(),
             duplicated: BTreeSet::new(),
             overdrawn: false,
+            slowed: false,
             last_start: None,
             first_round: Some(now),
         };
@@ -120,6 +126,7 @@ impl Running {
                 () = stop.cancelled() => return,
                 Some(landed) = self.flights.join_next_with_id() => self.land(landed),
                 slot = slot_when_due(&self.poller.budget, due) => self.start(slot, due),
+                () = sleep(GROWTH_STEP), if self.slowed => self.measure(),
             }
         }
     }
@@ -227,9 +234,24 @@ impl Running {
     /// Shows what the budget allows, says once when it is too small, and when the first round is complete.
     fn measure(&mut self) {
         let poller = &self.poller;
-        self.schedule.set_slot_time(poller.budget.mean_slot_time());
+        let capacity = poller.budget.capacity();
+        self.schedule.set_capacity(capacity.slots, capacity.slot_time);
         let demand = self.schedule.demand();
-        poller.telemetry.set_demand(&poller.account, demand);
+        poller
+            .telemetry
+            .set_budget(&poller.account, capacity.rate, demand);
+        let slowed = capacity.rate < f64::from(poller.requests_per_second);
+        if slowed != std::mem::replace(&mut self.slowed, slowed) {
+            if slowed {
+                warn!(
+                    account = %poller.account,
+                    requests_per_second = capacity.rate,
+                    "the API throttles, slowing down; somebody else uses the allowance of this account's user",
+                );
+            } else {
+                info!(account = %poller.account, "back at the full rate");
+            }
+        }
         poller
             .store
             .set_interval(&poller.account, self.schedule.interval_in_force());

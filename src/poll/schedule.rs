@@ -131,8 +131,9 @@ impl<K: Clone + Ord + Debug> Schedule<K> {
         }
     }
 
-    /// Takes over how long a call holds its slot on average.
-    pub fn set_slot_time(&mut self, slot_time: Duration) {
+    /// Takes over how many slots there are, and how long a call holds one on average.
+    pub fn set_capacity(&mut self, slots: usize, slot_time: Duration) {
+        self.slots = u32::try_from(slots.max(1)).unwrap_or(u32::MAX);
         self.slot_time = slot_time;
     }
 
@@ -339,7 +340,7 @@ mod tests {
         schedule.take(start);
         schedule.done(&0, start, |_| panic!("a retry was asked for"));
         // Slower calls make it worse.
-        schedule.set_slot_time(seconds(1.5));
+        schedule.set_capacity(5, seconds(1.5));
         assert_eq!(schedule.interval_in_force(), seconds(180.0));
     }
 
