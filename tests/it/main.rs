@@ -20,5 +20,6 @@ mod sessions;
 mod signing;
 mod simulator;
 mod support;
+mod throttling;
 mod trouble;
 mod web;
