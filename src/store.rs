@@ -42,6 +42,8 @@ pub struct AccountState {
     pub name: AccountName,
     /// The poll interval in force, stretched where the budget demands it.
     pub interval: Duration,
+    /// Local clock minus the true time in milliseconds, where the API insisted that they differ.
+    pub skew_millis: i64,
     /// The account has instances, and none of them has had an outcome yet.
     pub waiting: bool,
 }
@@ -74,6 +76,7 @@ struct State(BTreeMap<AccountName, Account>);
 #[derive(Debug, Default)]
 struct Account {
     interval: Duration,
+    skew_millis: i64,
     instances: BTreeMap<InstanceId, Arc<InstanceState>>,
 }
 
@@ -104,7 +107,12 @@ impl Store {
         self.with(|state| state.0.entry(account.clone()).or_default().interval = interval);
     }
 
-    /// Takes in the outcome of a poll that ended at `now`.
+    /// Sets what local times are ahead of the true ones, in milliseconds.
+    pub fn set_skew(&self, account: &AccountName, millis: i64) {
+        self.with(|state| state.0.entry(account.clone()).or_default().skew_millis = millis);
+    }
+
+    /// Takes in the outcome of a poll that ended at `now`, in true time.
     ///
     /// A throttled poll says nothing about the instance: it counts only once the facts are older than the
     /// interval in force, and a tenth of it, in which it is tried again.
@@ -156,6 +164,7 @@ impl Store {
                 .map(|(name, account)| AccountState {
                     name: name.clone(),
                     interval: account.interval,
+                    skew_millis: account.skew_millis,
                     waiting: !account.instances.is_empty()
                         && !account.instances.values().any(|instance| instance.tried()),
                 })
@@ -187,6 +196,18 @@ impl InstanceState {
 }
 
 impl Snapshot {
+    /// What is known of an account.
+    pub fn account(&self, name: &AccountName) -> Option<&AccountState> {
+        let found = self.accounts.binary_search_by(|account| account.name.cmp(name));
+        found.ok().map(|at| &self.accounts[at])
+    }
+
+    /// The true time for a local one, as far as an account's API has insisted that they differ.
+    pub fn now(&self, account: &AccountName, local: UnixMillis) -> UnixMillis {
+        let ahead = self.account(account).map_or(0, |account| account.skew_millis);
+        UnixMillis(local.0.saturating_sub(ahead))
+    }
+
     /// Every account has had an outcome.
     pub fn ready(&self) -> bool {
         !self.accounts.iter().any(|account| account.waiting)

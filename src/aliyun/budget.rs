@@ -124,12 +124,14 @@ impl Budget {
             (state.rate, state.since) = (if slowed { rate.min(full) } else { full }, now);
             (state.limit, state.unanswered) = (limit, unanswered(timeout));
         }
-        self.0.returned.notify_one();
+        self.0.returned.notify_waiters();
     }
 
     /// Waits for a slot. May be dropped while it waits.
     pub async fn slot(&self) -> Slot {
         loop {
+            // Before the look, so that nothing is missed between the look and the wait.
+            let returned = self.0.returned.notified();
             let now = Instant::now();
             let next = match self.0.lock().take(now) {
                 Ok(()) => {
@@ -145,9 +147,9 @@ impl Budget {
             match next {
                 Some(next) => tokio::select! {
                     () = sleep_until(next) => {}
-                    () = self.0.returned.notified() => {}
+                    () = returned => {}
                 },
-                None => self.0.returned.notified().await,
+                None => returned.await,
             }
         }
     }
@@ -215,7 +217,7 @@ impl Drop for Slot {
                 slots.mean_seconds += WEIGHT * ((free - self.taken).as_secs_f64() - slots.mean_seconds);
             }
         }
-        self.budget.0.returned.notify_one();
+        self.budget.0.returned.notify_waiters();
     }
 }
 

@@ -79,8 +79,8 @@ impl Exchange {
         request: &Request,
         credentials: &Credentials,
     ) -> Result<Answer, CallError> {
-        let (time, nonce) = (self.host.clock.now(), self.host.random.nonce());
-        let signed = sign::sign(scheme, request, credentials, time, &nonce);
-        self.send(slot, request.action, signed).await
+        let nonce = self.host.random.nonce();
+        let sign = |time| sign::sign(scheme, request, credentials, time, &nonce);
+        self.send(slot, request.action, sign).await
     }
 }

@@ -21,6 +21,9 @@ pub enum CallError {
     /// The API refused the temporary key that the call was signed with; the next call is signed with another.
     #[error("{0}")]
     TokenRefused(Refusal),
+    /// The API refused the time that the call was signed with; the next call is signed with the API's own.
+    #[error("{0}")]
+    TimeRefused(Refusal),
     /// An answer that is not the API's.
     #[error("HTTP status {} without a code of the API", .0.as_u16())]
     Http(StatusCode),
@@ -69,7 +72,9 @@ impl CallError {
     /// The closed reason.
     pub fn reason(&self) -> Reason {
         match self {
-            Self::Refused(refusal) | Self::TokenRefused(refusal) => refusal.reason(),
+            Self::Refused(refusal) | Self::TokenRefused(refusal) | Self::TimeRefused(refusal) => {
+                refusal.reason()
+            }
             Self::Http(status) => without_code(*status).unwrap_or(Reason::Http),
             Self::Transport(TransportError::Connect(_) | TransportError::Closed(_)) => Reason::Connect,
             Self::Transport(TransportError::Tls(_)) => Reason::Tls,
@@ -83,7 +88,7 @@ impl CallError {
     /// Whether to try again before the next regular turn.
     pub fn retry(&self) -> Retry {
         match self.reason() {
-            _ if matches!(self, Self::TokenRefused(_)) => Retry::AtOnce,
+            _ if matches!(self, Self::TokenRefused(_) | Self::TimeRefused(_)) => Retry::AtOnce,
             _ if matches!(self, Self::Refused(refusal) if refusal.code == NONCE_USED) => Retry::AtOnce,
             Reason::Throttled
             | Reason::Server
@@ -160,6 +165,11 @@ impl Refusal {
         self.token_expired
             || self.code.starts_with("InvalidSecurityToken")
             || self.code == "InvalidAccessKeyId.NotFound"
+    }
+
+    /// Whether it is about the time of the call.
+    pub(super) fn refuses_time(&self) -> bool {
+        self.reason() == Reason::Clock
     }
 
     fn reason(&self) -> Reason {

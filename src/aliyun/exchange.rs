@@ -54,10 +54,39 @@ impl Exchange {
         }
     }
 
-    /// Sends one request, once.
+    /// Sends one request, once, which `make` makes for this moment.
     ///
     /// Dropped while under way, it counts against the budget as long as it may still arrive.
-    pub async fn send(&self, slot: Slot, action: &str, request: HttpRequest) -> Result<Answer, CallError> {
+    pub(super) async fn send(
+        &self,
+        slot: Slot,
+        action: &str,
+        make: impl FnOnce(UnixMillis) -> HttpRequest,
+    ) -> Result<Answer, CallError> {
+        let stamp = self.skew.stamp(self.host.clock.now());
+        let answer = self.count(slot, action, make(stamp.time)).await;
+        match answer {
+            Err(CallError::Refused(refusal)) if refusal.refuses_time() => {
+                if self.skew.refused(stamp) {
+                    Err(CallError::TimeRefused(refusal))
+                } else {
+                    Err(CallError::Refused(refusal))
+                }
+            }
+            Ok(answer) => {
+                self.skew.accepted(stamp);
+                Ok(answer)
+            }
+            error => error,
+        }
+    }
+
+    /// The true time, as far as the API has insisted that this machine's is another.
+    pub fn now(&self) -> UnixMillis {
+        self.skew.correct(self.host.clock.now())
+    }
+
+    async fn count(&self, slot: Slot, action: &str, request: HttpRequest) -> Result<Answer, CallError> {
         self.telemetry.sent(&self.account, action);
         let start = Instant::now();
         let exchange = timeout_at(start + self.timeout, self.exchange(slot, request)).await;

@@ -61,7 +61,7 @@ async fn call(account: &Account, pca: &Pca, budget: &Budget) -> Live {
         instance: target.instance_id.to_string(),
         credentials,
         called,
-        skew_millis: pca.0.exchange.skew.millis(),
+        skew_millis: pca.0.exchange.skew.measured(),
     }
 }
 

@@ -20,6 +20,7 @@ pub(super) struct View<'a> {
     pub(super) instance: &'a InstanceState,
     /// The poll interval of its account.
     pub(super) interval: Option<Duration>,
+    /// The true time, whatever this machine's clock says.
     now: UnixMillis,
 }
 
@@ -27,10 +28,11 @@ pub(super) fn write(encoder: &mut Encoder, snapshot: &Snapshot, now: UnixMillis,
     for metric in INSTANCE.iter().filter(|metric| scope.includes(metric.name)) {
         encoder.family(metric.name, metric.kind, metric.help, |samples| {
             for instance in &snapshot.instances {
+                let account = &instance.target.account;
                 let view = View {
                     instance,
-                    interval: interval(snapshot, instance),
-                    now,
+                    interval: snapshot.account(account).map(|account| account.interval),
+                    now: snapshot.now(account, now),
                 };
                 (metric.samples)(&view, &mut |own_labels, value| {
                     let target = &instance.target;
@@ -50,12 +52,6 @@ pub(super) fn write(encoder: &mut Encoder, snapshot: &Snapshot, now: UnixMillis,
             }
         });
     }
-}
-
-fn interval(snapshot: &Snapshot, instance: &InstanceState) -> Option<Duration> {
-    let accounts = &snapshot.accounts;
-    let found = accounts.binary_search_by(|account| account.name.cmp(&instance.target.account));
-    found.ok().map(|at| accounts[at].interval)
 }
 
 impl View<'_> {

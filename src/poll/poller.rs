@@ -73,6 +73,8 @@ struct Running {
     overdrawn: bool,
     /// The budget is below its full rate since the API throttled.
     slowed: bool,
+    /// Times are corrected for a clock that is wrong.
+    corrected: bool,
     /// When the last call went.
     last_start: Option<Instant>,
     first_round: Option<Instant>,
@@ -106,6 +108,7 @@ impl Poller {
             duplicated: BTreeSet::new(),
             overdrawn: false,
             slowed: false,
+            corrected: false,
             last_start: None,
             first_round: Some(now),
         };
@@ -125,13 +128,13 @@ impl Running {
                 biased;
                 () = stop.cancelled() => return,
                 Some(landed) = self.flights.join_next_with_id() => self.land(landed),
-                slot = slot_when_due(&self.poller.budget, due) => self.start(slot, due),
+                slot = slot_when_due(&self.poller.budget, due) => self.start(slot, due, stop),
                 () = sleep(GROWTH_STEP), if self.slowed => self.measure(),
             }
         }
     }
 
-    fn start(&mut self, slot: Slot, due: Option<Instant>) {
+    fn start(&mut self, slot: Slot, due: Option<Instant>, stop: &CancellationToken) {
         let now = Instant::now();
         let target = self.schedule.take(now).and_then(|id| self.targets.get(&id));
         let Some((target, endpoint)) = target.cloned() else {
@@ -144,11 +147,19 @@ impl Running {
         });
         self.last_start = Some(now);
         self.poller.telemetry.waited(&self.poller.account, waited);
-        let pca = self.poller.pca.clone();
+        let (pca, budget, stop) = (self.poller.pca.clone(), self.poller.budget.clone(), stop.clone());
         let id = target.instance_id.clone();
         let flight = self.flights.spawn(async move {
-            let answer = pca.instance_status(slot, &endpoint, &target.instance_id).await;
-            (target.instance_id.clone(), answer)
+            let id = &target.instance_id;
+            let mut answer = pca.instance_status(slot, &endpoint, id).await;
+            // What signing afresh sets right is no failure of the instance, and needs no place in the schedule.
+            if answer.as_ref().is_err_and(|error| error.retry() == Retry::AtOnce) {
+                tokio::select! {
+                    slot = budget.slot() => answer = pca.instance_status(slot, &endpoint, id).await,
+                    () = stop.cancelled() => {}
+                }
+            }
+            (id.clone(), answer)
         });
         self.in_flight.insert(flight.id(), id);
     }
@@ -174,6 +185,30 @@ impl Running {
             }
         }
         self.measure();
+        self.compare_clocks();
+    }
+
+    /// Shows how far this machine's clock is off, and says once when times are corrected for it.
+    fn compare_clocks(&mut self) {
+        let poller = &self.poller;
+        let skew = &poller.pca.0.exchange.skew;
+        if let Some(millis) = skew.measured() {
+            poller.telemetry.set_clock_skew(&poller.account, seconds(millis));
+        }
+        let applied = skew.applied();
+        poller.store.set_skew(&poller.account, applied);
+        let corrected = applied != 0;
+        if corrected != std::mem::replace(&mut self.corrected, corrected) {
+            if corrected {
+                warn!(
+                    account = %poller.account,
+                    ahead_seconds = seconds(applied),
+                    "this machine's clock is wrong, the API's is taken instead; set it by NTP",
+                );
+            } else {
+                info!(account = %poller.account, "this machine's clock is right again");
+            }
+        }
     }
 
     fn record(&mut self, id: &InstanceId, result: Result<Answer, CallError>) {
@@ -181,9 +216,9 @@ impl Running {
         self.schedule.done(id, Instant::now(), |made| match &result {
             Ok(_) => None,
             Err(error) => match error.retry() {
-                Retry::Never => None,
                 Retry::Later => retry::delay(made, random.fraction()),
-                Retry::AtOnce => (made == 0).then_some(Duration::ZERO),
+                // At once it was tried already.
+                Retry::Never | Retry::AtOnce => None,
             },
         });
         let outcome = match result {
@@ -216,10 +251,8 @@ impl Running {
             return;
         };
         let failure = outcome.as_ref().err().cloned();
-        let change = self
-            .poller
-            .store
-            .record(target, outcome, self.poller.host.clock.now());
+        let now = self.poller.pca.0.exchange.now();
+        let change = self.poller.store.record(target, outcome, now);
         let account = &self.poller.account;
         match (change, failure) {
             (Change::Failed, Some(Failure { reason, detail })) => {
@@ -288,4 +321,12 @@ async fn slot_when_due(budget: &Budget, due: Option<Instant>) -> Slot {
         None => std::future::pending().await,
     }
     budget.slot().await
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "exact to the millisecond for 285,000 years"
+)]
+fn seconds(millis: i64) -> f64 {
+    millis as f64 / 1000.0
 }

@@ -77,6 +77,9 @@ pub(super) fn content_security_policy() -> HeaderValue {
     HeaderValue::from_str(&policy).expect("base64 and words are plain ASCII")
 }
 
+/// The class of what is over.
+const ENDED: &str = "ended";
+
 /// The page as it stands at `now`.
 pub(super) fn render(
     snapshot: &Snapshot,
@@ -86,7 +89,7 @@ pub(super) fn render(
 ) -> String {
     let instances = snapshot.instances.iter();
     let mut instances: Vec<_> = instances
-        .map(|instance| InstanceRow::new(instance, now))
+        .map(|instance| InstanceRow::new(instance, snapshot.now(&instance.target.account, now)))
         .collect();
     // Stable: those that end at the same time, or of which no end is known, stay sorted by account and id.
     instances.sort_by_key(|row| (row.first_end().is_none(), row.first_end()));
@@ -97,10 +100,7 @@ pub(super) fn render(
         telemetry_path,
         now,
         failing: instances.iter().filter(|row| row.failure.is_some()).count(),
-        ended: instances
-            .iter()
-            .filter(|row| row.first_end().is_some_and(|end| end <= now))
-            .count(),
+        ended: instances.iter().filter(|row| row.ended()).count(),
         instances,
         accounts: accounts
             .map(|account| AccountRow::new(account, snapshot))
@@ -137,6 +137,12 @@ impl<'a> InstanceRow<'a> {
         ends.map(|end| end.at).min()
     }
 
+    /// Its certificate or its subscription has ended.
+    fn ended(&self) -> bool {
+        let mut ends = self.certificate.iter().chain(&self.subscription);
+        ends.any(|end| end.urgency == ENDED)
+    }
+
     fn issued_of_quota(&self) -> Option<String> {
         let shown = |count: Option<i64>| count.map_or("–".to_owned(), |count| count.to_string());
         (self.issued.is_some() || self.quota.is_some())
@@ -145,7 +151,7 @@ impl<'a> InstanceRow<'a> {
 
     fn quota_urgency(&self) -> &'static str {
         match (self.issued, self.quota) {
-            (Some(issued), Some(quota)) if issued >= quota => "ended",
+            (Some(issued), Some(quota)) if issued >= quota => ENDED,
             _ => "",
         }
     }
@@ -177,7 +183,7 @@ impl End {
                 format!("{} ago", in_words(-left))
             },
             urgency: match left {
-                ..=0.0 => "ended",
+                ..=0.0 => ENDED,
                 ..SOON => "soon",
                 _ => "",
             },

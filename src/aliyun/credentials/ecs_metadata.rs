@@ -72,7 +72,7 @@ impl EcsMetadata {
                 format!("the machine has no role {role}"),
             ));
         }
-        let local = with.exchange.host.clock.now();
+        let local = with.exchange.now();
         HandedOut::read(&answer, local, NAME).map_err(|why| CredentialsError::failed(NAME, why))
     }
 

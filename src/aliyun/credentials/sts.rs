@@ -17,7 +17,7 @@ use crate::aliyun::exchange::Answer;
 use crate::aliyun::request::Request;
 use crate::aliyun::sign::{Scheme, encode};
 use crate::host::{Env, HttpRequest};
-use crate::model::Reason;
+use crate::model::{Reason, UnixMillis};
 use crate::secret::Secret;
 
 /// The action that takes on a role with another key.
@@ -147,32 +147,33 @@ impl Fetch {
         form.insert("OIDCProviderArn".to_owned(), oidc_provider_arn.to_owned());
         form.insert("OIDCToken".to_owned(), token.expose().to_owned());
         let slot = self.sts.slot().await;
-        let (time, nonce) = (host.clock.now().to_string(), host.random.nonce());
-        let query = [
-            ("Action", ASSUME_ROLE_WITH_OIDC),
-            ("Format", "JSON"),
-            ("Version", VERSION),
-            ("Timestamp", &time),
-            ("SignatureNonce", &nonce),
-        ];
-        let query = query
-            .map(|(name, value)| (name.to_owned(), value.to_owned()))
-            .into();
-        let authority =
-            HeaderValue::from_str(endpoint.authority()).expect("an endpoint's host is plain text");
-        let headers = HeaderMap::from_iter([
-            (HOST, authority),
-            (ACCEPT, HeaderValue::from_static("application/json")),
-            (
-                CONTENT_TYPE,
-                HeaderValue::from_static("application/x-www-form-urlencoded"),
-            ),
-        ]);
-        let request = HttpRequest {
-            method: Method::POST,
-            url: format!("{endpoint}/?{}", encode::query(&query)),
-            headers,
-            body: encode::query(&form).into(),
+        let nonce = host.random.nonce();
+        let request = |time: UnixMillis| {
+            let query = [
+                ("Action", ASSUME_ROLE_WITH_OIDC),
+                ("Format", "JSON"),
+                ("Version", VERSION),
+                ("Timestamp", &time.to_string()),
+                ("SignatureNonce", &nonce),
+            ];
+            let query = query
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .into();
+            let authority =
+                HeaderValue::from_str(endpoint.authority()).expect("an endpoint's host is plain text");
+            HttpRequest {
+                method: Method::POST,
+                url: format!("{endpoint}/?{}", encode::query(&query)),
+                headers: HeaderMap::from_iter([
+                    (HOST, authority),
+                    (ACCEPT, HeaderValue::from_static("application/json")),
+                    (
+                        CONTENT_TYPE,
+                        HeaderValue::from_static("application/x-www-form-urlencoded"),
+                    ),
+                ]),
+                body: encode::query(&form).into(),
+            }
         };
         let answer = self.exchange.send(slot, ASSUME_ROLE_WITH_OIDC, request).await;
         self.handed_out(provider, ASSUME_ROLE_WITH_OIDC, answer, provider.to_owned())
@@ -188,7 +189,7 @@ impl Fetch {
         let read = answer.and_then(|answer| {
             let handed_out = HandedOut::in_json(&answer.json["Credentials"])
                 .map_err(|why| CallError::Decode(format!("Credentials: {why}")))?;
-            let local = self.exchange.host.clock.now();
+            let local = self.exchange.now();
             handed_out
                 .credentials(answer.date, local, given_by)
                 .map_err(CallError::Decode)

@@ -35,6 +35,6 @@ impl Uri {
             )
             .await;
         let answer = answer.map_err(|error| CredentialsError::failed(NAME, error.to_string()))?;
-        HandedOut::read(&answer, host.clock.now(), NAME).map_err(|why| CredentialsError::failed(NAME, why))
+        HandedOut::read(&answer, with.exchange.now(), NAME).map_err(|why| CredentialsError::failed(NAME, why))
     }
 }
