@@ -60,9 +60,10 @@ impl Client {
             .await;
         match answer {
             Err(CallError::Refused(refusal))
-                if refusal.refuses_token() && credentials.security_token.is_some() =>
+                if refusal.refuses_token()
+                    && credentials.security_token.is_some()
+                    && self.credentials.reject(&credentials) =>
             {
-                self.credentials.reject(&credentials);
                 Err(CallError::TokenRefused(refusal))
             }
             answer => answer,

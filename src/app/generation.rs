@@ -54,6 +54,14 @@ impl Generation {
     /// Polls until the host's tasks are stopped.
     pub(super) fn start(self, host: &Host) {
         for poller in self.0 {
+            let credentials = Arc::clone(&poller.pca.0.credentials);
+            let name = format!("the credentials of account {}", poller.account);
+            host.tasks.spawn(name, |stop| async move {
+                tokio::select! {
+                    () = credentials.keep_fresh() => {}
+                    () = stop.cancelled() => {}
+                }
+            });
             let name = format!("the poller of account {}", poller.account);
             host.tasks.spawn(name, |stop| poller.run(Until::Stopped, stop));
         }

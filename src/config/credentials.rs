@@ -5,8 +5,6 @@
 
 use std::path::Path;
 
-use hyper::Uri as Url;
-
 use crate::aliyun::credentials::{AssumeRole, Chain, EcsMetadata, Profile, Provider, Uri};
 use crate::config::access_key::access_key;
 use crate::config::file;
@@ -78,11 +76,7 @@ fn profile(shape: &file::Profile, folder: &Path, problems: &mut Problems) -> Res
     let name = text(&shape.name, LONGEST_NAME, problems);
     let cli_file = path(&shape.cli_file, folder, problems);
     let ini_file = path(&shape.ini_file, folder, problems);
-    Ok(Profile {
-        name: name?.map(str::to_owned),
-        cli_file: cli_file?,
-        ini_file: ini_file?,
-    })
+    Ok(Profile::new(name?.map(str::to_owned), cli_file?, ini_file?))
 }
 
 fn assume_role(
@@ -130,9 +124,7 @@ fn uri(shape: &file::Uri, problems: &mut Problems) -> Result<Uri, Reported> {
     let Some(given) = shape.uri.get()? else {
         return Ok(Uri::default());
     };
-    let url = given.expose().parse::<Url>().ok();
-    let is_http = |url: Url| matches!(url.scheme_str(), Some("http" | "https"));
-    if url.is_some_and(is_http) {
+    if Uri::is_http(given) {
         let uri = Some(given.clone());
         return Ok(Uri { uri });
     }

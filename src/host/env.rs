@@ -34,7 +34,8 @@ impl Env {
     #[expect(clippy::disallowed_methods, reason = "the one place that asks the system")]
     pub fn get(&self, name: &str) -> Option<String> {
         match &self.0 {
-            Kind::Process => std::env::var(name).ok(),
+            // One that is not UTF-8 is set all the same, and whoever reads it finds it wrong.
+            Kind::Process => std::env::var_os(name).map(|value| value.to_string_lossy().into_owned()),
             Kind::Fixed(variables) => variables.get(name).cloned(),
         }
         .filter(|value| !value.is_empty())

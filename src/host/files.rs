@@ -5,6 +5,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+/// The largest file that [`Files::read_regular`] reads, in bytes.
+const LARGEST: u64 = 1 << 20;
+
 /// The file system, or a map that stands in for it.
 #[derive(Clone, Debug)]
 pub struct Files(Kind);
@@ -42,6 +45,21 @@ impl Files {
                     .ok_or_else(|| io::ErrorKind::NotFound.into())
             }
         }
+    }
+
+    /// The text of a regular file of at most a megabyte: a pipe may block for ever, and a device never ends.
+    pub fn read_regular(&self, path: &Path) -> io::Result<String> {
+        if let Kind::Disk = self.0 {
+            let found = std::fs::metadata(path)?;
+            // Reading says better what is wrong with a folder.
+            if !found.is_file() && !found.is_dir() {
+                return Err(io::Error::other("not a regular file"));
+            }
+            if found.len() > LARGEST {
+                return Err(io::Error::other("larger than a megabyte"));
+            }
+        }
+        self.read(path)
     }
 
     /// Whether `replace` can work at `path`: whether there is a folder, and whether it may be written to.
@@ -103,6 +121,23 @@ mod tests {
             assert_eq!(Files::disk().read(&path).unwrap(), text);
         }
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_pipe_and_a_device_are_refused_instead_of_read_for_ever() {
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join("pipe");
+        assert!(
+            std::process::Command::new("mkfifo")
+                .arg(&pipe)
+                .status()
+                .unwrap()
+                .success()
+        );
+        for path in [pipe.as_path(), Path::new("/dev/zero")] {
+            let error = Files::disk().read_regular(path).unwrap_err();
+            assert_eq!(error.to_string(), "not a regular file");
+        }
     }
 
     #[test]

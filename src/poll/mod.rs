@@ -3,6 +3,7 @@
 //! `schedule` is the plan (pure), `retry` the distances between attempts (pure), `poller` the loop of one account.
 
 mod poller;
+mod report;
 mod retry;
 mod schedule;
 

@@ -9,6 +9,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info, warn};
 
+use super::report::Report;
 use super::{Schedule, retry};
 use crate::aliyun::budget::{Budget, Slot};
 use crate::aliyun::endpoint::Endpoint;
@@ -18,9 +19,6 @@ use crate::model::{AccountName, Failure, InstanceId, Outcome, Reason, Target};
 use crate::pca::{Answer, GET_CA_INSTANCE_STATUS_RAM_ACTION, Pca};
 use crate::store::{Change, Store};
 use crate::telemetry::Telemetry;
-
-/// The demand below which an overfull budget counts as sufficient again, so that the log does not flap.
-const SUFFICIENT: f64 = 0.9;
 
 /// How often the growing rate of a budget that was throttled is looked at.
 const GROWTH_STEP: Duration = Duration::from_secs(1);
@@ -70,14 +68,9 @@ struct Running {
     in_flight: HashMap<Id, InstanceId>,
     /// Instances that the last answer about them named more than once.
     duplicated: BTreeSet<InstanceId>,
-    overdrawn: bool,
-    /// The budget is below its full rate since the API throttled.
-    slowed: bool,
-    /// Times are corrected for a clock that is wrong.
-    corrected: bool,
+    report: Report,
     /// When the last call went.
     last_start: Option<Instant>,
-    first_round: Option<Instant>,
 }
 
 impl Poller {
@@ -106,11 +99,8 @@ impl Poller {
             flights: JoinSet::new(),
             in_flight: HashMap::new(),
             duplicated: BTreeSet::new(),
-            overdrawn: false,
-            slowed: false,
-            corrected: false,
+            report: Report::new(now),
             last_start: None,
-            first_round: Some(now),
         };
         running.measure();
         running.poll(until, &stop).await;
@@ -129,7 +119,7 @@ impl Running {
                 () = stop.cancelled() => return,
                 Some(landed) = self.flights.join_next_with_id() => self.land(landed),
                 slot = slot_when_due(&self.poller.budget, due) => self.start(slot, due, stop),
-                () = sleep(GROWTH_STEP), if self.slowed => self.measure(),
+                () = sleep(GROWTH_STEP), if self.report.slowed() => self.measure(),
             }
         }
     }
@@ -185,30 +175,8 @@ impl Running {
             }
         }
         self.measure();
-        self.compare_clocks();
-    }
-
-    /// Shows how far this machine's clock is off, and says once when times are corrected for it.
-    fn compare_clocks(&mut self) {
-        let poller = &self.poller;
-        let skew = &poller.pca.0.exchange.skew;
-        if let Some(millis) = skew.measured() {
-            poller.telemetry.set_clock_skew(&poller.account, seconds(millis));
-        }
-        let applied = skew.applied();
-        poller.store.set_skew(&poller.account, applied);
-        let corrected = applied != 0;
-        if corrected != std::mem::replace(&mut self.corrected, corrected) {
-            if corrected {
-                warn!(
-                    account = %poller.account,
-                    ahead_seconds = seconds(applied),
-                    "this machine's clock is wrong, the API's is taken instead; set it by NTP",
-                );
-            } else {
-                info!(account = %poller.account, "this machine's clock is right again");
-            }
-        }
+        self.report.clocks(&self.poller);
+        self.report.first_round(&self.poller, &self.schedule);
     }
 
     fn record(&mut self, id: &InstanceId, result: Result<Answer, CallError>) {
@@ -264,53 +232,11 @@ impl Running {
         }
     }
 
-    /// Shows what the budget allows, says once when it is too small, and when the first round is complete.
+    /// Takes over what the budget allows now, and shows it.
     fn measure(&mut self) {
-        let poller = &self.poller;
-        let capacity = poller.budget.capacity();
+        let capacity = self.poller.budget.capacity();
         self.schedule.set_capacity(capacity.slots, capacity.slot_time);
-        let demand = self.schedule.demand();
-        poller
-            .telemetry
-            .set_budget(&poller.account, capacity.rate, demand);
-        let slowed = capacity.rate < f64::from(poller.requests_per_second);
-        if slowed != std::mem::replace(&mut self.slowed, slowed) {
-            if slowed {
-                warn!(
-                    account = %poller.account,
-                    requests_per_second = capacity.rate,
-                    "the API throttles, slowing down; somebody else uses the allowance of this account's user",
-                );
-            } else {
-                info!(account = %poller.account, "back at the full rate");
-            }
-        }
-        poller
-            .store
-            .set_interval(&poller.account, self.schedule.interval_in_force());
-        if !self.overdrawn && demand > 1.0 {
-            self.overdrawn = true;
-            warn!(
-                account = %poller.account,
-                configured_interval = ?poller.interval,
-                interval_in_force = ?self.schedule.interval_in_force(),
-                "the budget is too small for this many instances, so each is polled less often; \
-                 raise requests_per_second or the interval",
-            );
-        } else if self.overdrawn && demand < SUFFICIENT {
-            self.overdrawn = false;
-            info!(account = %poller.account, "the budget suffices again");
-        }
-        if let Some(start) = self.first_round.take_if(|_| self.schedule.all_heard()) {
-            let snapshot = poller.store.snapshot();
-            let of_account = snapshot
-                .instances
-                .iter()
-                .filter(|state| state.target.account == poller.account);
-            let up = of_account.filter(|state| state.up()).count();
-            let took = start.elapsed();
-            info!(account = %poller.account, instances = self.targets.len(), up, ?took, "first round complete");
-        }
+        self.report.budget(&self.poller, &self.schedule, capacity);
     }
 }
 
@@ -321,12 +247,4 @@ async fn slot_when_due(budget: &Budget, due: Option<Instant>) -> Slot {
         None => std::future::pending().await,
     }
     budget.slot().await
-}
-
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "exact to the millisecond for 285,000 years"
-)]
-fn seconds(millis: i64) -> f64 {
-    millis as f64 / 1000.0
 }

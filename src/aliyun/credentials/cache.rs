@@ -6,8 +6,8 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::Mutex as Turn;
-use tokio::time::Instant;
+use tokio::sync::{Mutex as Turn, Notify};
+use tokio::time::{Instant, sleep_until};
 use tracing::{debug, info, warn};
 
 use super::fetch::Fetch;
@@ -31,6 +31,8 @@ pub struct Cache {
     claims: Arc<Claims>,
     state: Mutex<State>,
     refreshing: Turn<()>,
+    /// Something has happened that decides when to refresh next.
+    changed: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -48,10 +50,18 @@ struct State {
 #[derive(Clone, Debug)]
 struct Held {
     credentials: Credentials,
-    /// From when they are to be refreshed.
+    /// For a temporary key.
+    times: Option<Times>,
+    /// The API does not take it any more.
+    refused: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Times {
+    /// From when it is to be refreshed.
     stale: Instant,
-    /// From when they are of no use; never for lasting ones.
-    expired: Option<Instant>,
+    /// From when it is of no use.
+    expired: Instant,
 }
 
 impl Cache {
@@ -63,59 +73,88 @@ impl Cache {
             claims,
             state: Mutex::default(),
             refreshing: Turn::new(()),
+            changed: Notify::new(),
         }
     }
 
-    /// Credentials that are good now. Where they are to be refreshed, one caller does that and the others go on
-    /// with the old ones; only where there are none, all wait for that one.
+    /// Credentials that are good now. Whoever asks waits only where there are none; all wait for one fetch then.
+    /// Those in use are refreshed ahead of time by [`Self::keep_fresh`].
     pub async fn get(&self) -> Result<Credentials, CredentialsError> {
-        if let Some(fresh) = self.lock().fresh() {
-            return Ok(fresh);
+        if let Some(good) = self.lock().good() {
+            return Ok(good);
         }
-        let usable = self.lock().usable();
-        let _turn = match usable {
-            Some(old) => match self.refreshing.try_lock() {
-                Ok(turn) => turn,
-                Err(_) => return Ok(old),
-            },
-            None => self.refreshing.lock().await,
-        };
-        {
-            let state = self.lock();
-            // Whoever had the turn before may have got them already, or failed a moment ago.
-            if let Some(fresh) = state.fresh() {
-                return Ok(fresh);
-            }
-            if let Some((error, until)) = &state.resting
-                && Instant::now() < *until
-            {
-                return state.usable().ok_or_else(|| error.clone());
-            }
-        }
-        let asked = Instant::now();
-        match self.provider.fetch(&self.fetch).await {
-            Ok(credentials) => Ok(self.succeeded(credentials, asked)),
-            Err(error) => self.failed(error),
+        let _turn = self.refreshing.lock().await;
+        // Whoever had the turn before may have got them already.
+        let good = self.lock().good();
+        match good {
+            Some(good) => Ok(good),
+            None => self.refresh().await,
         }
     }
 
-    /// The API refused the token of these credentials: the next caller gets others. At most once a minute.
-    pub fn reject(&self, refused: &Credentials) {
+    /// Refreshes temporary credentials ahead of their end, for as long as it runs.
+    pub async fn keep_fresh(&self) {
+        loop {
+            let changed = self.changed.notified();
+            let due = self.lock().due();
+            let Some(due) = due else {
+                changed.await;
+                continue;
+            };
+            tokio::select! {
+                () = sleep_until(due) => {}
+                () = changed => continue,
+            }
+            let _turn = self.refreshing.lock().await;
+            let due = self.lock().due();
+            if due.is_some_and(|due| due <= Instant::now()) {
+                // What is wrong has been logged, and the old ones serve as long as they can.
+                let _ = self.refresh().await;
+            }
+        }
+    }
+
+    /// The API refused the token of these credentials. Returns whether the next caller gets others, which is so at
+    /// most once a minute, and never for a key that nobody renews.
+    pub fn reject(&self, refused: &Credentials) -> bool {
         let now = Instant::now();
         let mut state = self.lock();
-        if state.rejected.is_some_and(|last| now - last < PATIENCE) {
-            return;
+        let recently = state.rejected.is_some_and(|last| now - last < PATIENCE);
+        let Some(held) = &mut state.held else {
+            return true;
+        };
+        if held.credentials.security_token != refused.security_token {
+            return true;
         }
-        if state
-            .held
-            .as_ref()
-            .is_some_and(|held| held.credentials.security_token == refused.security_token)
+        let Some(times) = held.times.as_mut().filter(|_| !recently) else {
+            return false;
+        };
+        warn!(account = %self.fetch.exchange.account, key = refused.last_four(), "the API refused the token, getting another");
+        times.stale = now;
+        held.refused = true;
+        state.resting = None;
+        state.rejected = Some(now);
+        drop(state);
+        self.changed.notify_waiters();
+        true
+    }
+
+    /// Fetches once, for whoever has the turn. Not before a failure has rested; the old ones serve as long as they can.
+    async fn refresh(&self) -> Result<Credentials, CredentialsError> {
+        let resting = self.lock().resting.clone();
+        if let Some((error, until)) = resting
+            && Instant::now() < until
         {
-            warn!(account = %self.fetch.exchange.account, key = refused.last_four(), "the API refused the token, getting another");
-            state.held = None;
-            state.resting = None;
-            state.rejected = Some(now);
+            return self.lock().usable().ok_or(error);
         }
+        let asked = Instant::now();
+        let fetched = self.provider.fetch(&self.fetch).await;
+        let result = match fetched {
+            Ok(credentials) => Ok(self.succeeded(credentials, asked)),
+            Err(error) => self.failed(error),
+        };
+        self.changed.notify_waiters();
+        result
     }
 
     /// `asked` is when: the time that the answer took is part of the life that it tells.
@@ -131,13 +170,7 @@ impl Cache {
         } else if credentials.life.is_some() {
             debug!(%account, provider, key, "credentials refreshed");
         }
-        let known = state
-            .held
-            .as_ref()
-            .is_some_and(|held| held.credentials.access_key_id == credentials.access_key_id);
-        if !known {
-            self.claims.claim(&credentials.access_key_id, account);
-        }
+        self.claims.claim(credentials.identity(), account);
         let life = credentials.life;
         exchange
             .telemetry
@@ -145,8 +178,11 @@ impl Cache {
         (state.failures, state.resting) = (0, None);
         state.held = Some(Held {
             credentials: credentials.clone(),
-            stale: life.map_or(asked, |life| asked + life.left.mul_f64(FRESH)),
-            expired: life.map(|life| asked + life.left),
+            times: life.map(|life| Times {
+                stale: asked + life.left.mul_f64(FRESH),
+                expired: asked + life.left,
+            }),
+            refused: false,
         });
         credentials
     }
@@ -174,17 +210,24 @@ impl Cache {
 }
 
 impl State {
-    fn fresh(&self) -> Option<Credentials> {
-        let held = self.held.as_ref().filter(|held| Instant::now() < held.stale)?;
-        Some(held.credentials.clone())
+    /// Temporary credentials that need no look at the provider.
+    fn good(&self) -> Option<Credentials> {
+        let held = self.held.as_ref().filter(|held| !held.refused)?;
+        let times = held.times?;
+        (Instant::now() < times.expired).then(|| held.credentials.clone())
     }
 
+    /// Credentials for want of better ones.
     fn usable(&self) -> Option<Credentials> {
-        let now = Instant::now();
-        let held = self
-            .held
-            .as_ref()
-            .filter(|held| held.expired.is_none_or(|expired| now < expired))?;
-        Some(held.credentials.clone())
+        let held = self.held.as_ref()?;
+        let expired = held.times.is_some_and(|times| times.expired <= Instant::now());
+        (!expired).then(|| held.credentials.clone())
+    }
+
+    /// When temporary credentials are to be refreshed.
+    fn due(&self) -> Option<Instant> {
+        let stale = self.held.as_ref()?.times?.stale;
+        let rested = self.resting.as_ref().map(|(_, until)| *until);
+        Some(rested.map_or(stale, |rested| rested.max(stale)))
     }
 }

@@ -54,11 +54,10 @@ pub(super) fn find(
     wanted: bool,
 ) -> Result<Provider, CredentialsError> {
     let Some(text) = profile::text(host, path, WHAT)? else {
-        let why = format!("there is no file {}", path.display());
         return Err(if wanted {
-            failed(why)
+            failed("the file that cli_file names is not there".to_owned())
         } else {
-            CredentialsError::not_configured(profile::NAME, why)
+            CredentialsError::not_configured(profile::NAME, format!("there is no file {}", path.display()))
         });
     };
     // serde_json's errors show no text of the file, but scalars of a wrong type; so only the place is told.
@@ -93,8 +92,8 @@ impl File {
         }
         let Some(profile) = self.profiles.iter().find(|profile| profile.name == name) else {
             let why = format!("{WHAT} has no profile {name}");
-            // A profile that another one names is meant to be there.
-            return Err(if passed.is_empty() {
+            // A profile that another one or the file itself names is meant to be there.
+            return Err(if passed.is_empty() && name != self.current {
                 CredentialsError::not_configured(profile::NAME, why)
             } else {
                 failed(why)
@@ -132,10 +131,15 @@ impl File {
             "CredentialsURI" => Ok(Provider::Uri(Uri {
                 uri: Some(profile.given(&profile.credentials_uri, "credentials_uri")?.into()),
             })),
-            mode => Err(failed(format!(
-                "profile {name} has the mode {mode}, which is not supported; use AK, StsToken, RamRoleArn, \
-                 ChainableRamRoleArn, EcsRamRole, OIDC or CredentialsURI"
-            ))),
+            mode => {
+                // A secret in the wrong place is longer, or not of letters alone.
+                let is_name = mode.len() <= 24 && mode.bytes().all(|byte| byte.is_ascii_alphabetic());
+                let mode = if is_name { mode } else { "(not shown)" };
+                Err(failed(format!(
+                    "profile {name} has the mode {mode}, which is not supported; use AK, StsToken, RamRoleArn, \
+                     ChainableRamRoleArn, EcsRamRole, OIDC or CredentialsURI"
+                )))
+            }
         }
     }
 }

@@ -10,6 +10,7 @@ use super::{Credentials, CredentialsError};
 use crate::aliyun::endpoint::Endpoint;
 use crate::aliyun::error::{CallError, is_plain};
 use crate::aliyun::sign::encode::encode;
+use crate::host::TransportError;
 use crate::secret::Secret;
 
 pub(super) const NAME: &str = "ecs_metadata";
@@ -69,11 +70,13 @@ impl EcsMetadata {
         if answer.status == StatusCode::NOT_FOUND {
             return Err(CredentialsError::failed(
                 NAME,
-                format!("the machine has no role {role}"),
+                // The name may be anything that somebody pasted.
+                "the machine has no role of the name that role_name or ALIBABA_CLOUD_ECS_METADATA gives",
             ));
         }
         let local = with.exchange.now();
-        HandedOut::read(&answer, local, NAME).map_err(|why| CredentialsError::failed(NAME, why))
+        HandedOut::read(&answer, local, NAME, Some(format!("ECS role {role}")))
+            .map_err(|why| CredentialsError::failed(NAME, why))
     }
 
     /// The token of the newer form; none where only the older one is to be had.
@@ -104,10 +107,12 @@ impl EcsMetadata {
             }
             Ok(_) => Ok(None),
             // Not on ECS at all, as far as anybody has said.
-            Err(error) if !named => Err(CredentialsError::not_configured(
-                NAME,
-                format!("no metadata service: {error}"),
-            )),
+            Err(error @ (CallError::Timeout(_) | CallError::Transport(TransportError::Connect(_))))
+                if !named =>
+            {
+                let why = format!("no metadata service: {error}");
+                Err(CredentialsError::not_configured(NAME, why))
+            }
             Err(error) => Err(unreachable(&error)),
         }
     }

@@ -82,7 +82,12 @@ impl Fetch {
 
 impl HandedOut {
     /// The credentials in a plain answer; `local` is this machine's time, for a peer that does not tell its own.
-    pub(super) fn read(answer: &Plain, local: UnixMillis, provider: &str) -> Result<Credentials, String> {
+    pub(super) fn read(
+        answer: &Plain,
+        local: UnixMillis,
+        provider: &str,
+        role: Option<String>,
+    ) -> Result<Credentials, String> {
         if answer.status != StatusCode::OK {
             return Err(format!("it answered with HTTP {}", answer.status.as_u16()));
         }
@@ -94,7 +99,7 @@ impl HandedOut {
             Some(_) => return Err("it answered with a code other than Success".to_owned()),
         }
         let handed_out = Self::in_json(&json).map_err(|why| format!("it answered oddly: {why}"))?;
-        handed_out.credentials(answer.date, local, provider.to_owned())
+        handed_out.credentials(answer.date, local, provider.to_owned(), role)
     }
 
     /// The key in an object. No error repeats what stands there: it may be a secret in the wrong place.
@@ -121,6 +126,7 @@ impl HandedOut {
         given: Option<UnixMillis>,
         local: UnixMillis,
         provider: String,
+        role: Option<String>,
     ) -> Result<Credentials, String> {
         let expires: jiff::Timestamp = self
             .expiration
@@ -140,6 +146,7 @@ impl HandedOut {
                 expires,
             }),
             provider,
+            role,
         })
     }
 }

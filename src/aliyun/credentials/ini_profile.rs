@@ -44,7 +44,11 @@ pub(super) fn find(
         return Section { ini: &ini, name }.provider();
     }
     let paths: Vec<_> = paths.iter().map(|path| path.display().to_string()).collect();
-    Err(absent(format!("there is no file {}", paths.join(" or "))))
+    Err(absent(if *wanted {
+        "the file that ini_file or ALIBABA_CLOUD_CREDENTIALS_FILE names is not there".to_owned()
+    } else {
+        format!("there is no file {}", paths.join(" or "))
+    }))
 }
 
 fn read(text: &Secret) -> Result<Ini, CredentialsError> {

@@ -14,6 +14,7 @@ mod env;
 mod error;
 mod fetch;
 mod ini_profile;
+mod kept;
 mod oidc;
 mod profile;
 mod source;
@@ -55,6 +56,8 @@ pub struct Credentials {
     pub life: Option<Life>,
     /// Who gave it, such as `assume_role over env`.
     pub provider: String,
+    /// The role that it acts as, where that is known: a temporary key has another id each time.
+    pub role: Option<String>,
 }
 
 /// The life of a temporary key.
@@ -150,7 +153,15 @@ impl Provider {
     pub fn is_same(&self, other: &Self) -> bool {
         let same_key = self.access_key_id().is_some() && self.access_key_id() == other.access_key_id();
         let same_role = self.role_arn().is_some() && self.role_arn() == other.role_arn();
-        same_key || same_role || self == other
+        // Without a role of its own, each takes that of the variable.
+        let same_variable = matches!(
+            (self, other),
+            (
+                Self::Oidc(Oidc { role_arn: None, .. }),
+                Self::Oidc(Oidc { role_arn: None, .. })
+            )
+        );
+        same_key || same_role || same_variable || self == other
     }
 
     /// Where the key id stands.
@@ -196,7 +207,13 @@ impl Credentials {
             security_token: token,
             life: None,
             provider: provider.to_owned(),
+            role: None,
         }
+    }
+
+    /// Whose calls the API counts together, as far as can be told.
+    pub(super) fn identity(&self) -> &str {
+        self.role.as_deref().unwrap_or(&self.access_key_id)
     }
 
     /// The end of the key id, to tell keys apart in a log without printing them.

@@ -26,9 +26,17 @@ pub struct Oidc {
 impl Oidc {
     pub(super) async fn fetch(&self, with: &Fetch) -> Result<Credentials, CredentialsError> {
         let host = &with.exchange.host;
+        // The variables come together or not at all; whoever sets a part in the configuration wants this role.
+        let wanted =
+            self.role_arn.is_some() || self.oidc_provider_arn.is_some() || self.oidc_token_file.is_some();
         let given = |value: Option<String>, key: &str, name: &str| {
             value.or_else(|| host.env.get(name)).ok_or_else(|| {
-                CredentialsError::not_configured(NAME, format!("neither {key} nor {name} is set"))
+                let why = format!("neither {key} nor {name} is set");
+                if wanted {
+                    CredentialsError::failed(NAME, why)
+                } else {
+                    CredentialsError::not_configured(NAME, why)
+                }
             })
         };
         let role_arn = given(self.role_arn.clone(), "role_arn", "ALIBABA_CLOUD_ROLE_ARN")?;
@@ -41,9 +49,13 @@ impl Oidc {
             Some(file) => file.clone(),
             None => given(None, "oidc_token_file", "ALIBABA_CLOUD_OIDC_TOKEN_FILE")?.into(),
         };
-        let token = host.files.read(&file).map(Secret::from).map_err(|error| {
-            CredentialsError::failed(NAME, format!("the token file cannot be read: {error}"))
-        })?;
+        let token = host
+            .files
+            .read_regular(&file)
+            .map(Secret::from)
+            .map_err(|error| {
+                CredentialsError::failed(NAME, format!("the token file cannot be read: {error}"))
+            })?;
         let token = Secret::from(token.expose().trim());
         if token.expose().is_empty() {
             return Err(CredentialsError::failed(NAME, "the token file is empty"));

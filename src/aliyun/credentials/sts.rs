@@ -127,7 +127,7 @@ impl Fetch {
             .signed(slot, Scheme::HmacSha1, &request, source)
             .await;
         let given_by = format!("{provider} over {}", source.provider);
-        self.handed_out(provider, ASSUME_ROLE, answer, given_by)
+        self.handed_out(provider, ASSUME_ROLE, answer, given_by, role_arn)
     }
 
     /// A role's key, by a token that an identity provider gave. The token stays out of the URL.
@@ -176,7 +176,13 @@ impl Fetch {
             }
         };
         let answer = self.exchange.send(slot, ASSUME_ROLE_WITH_OIDC, request).await;
-        self.handed_out(provider, ASSUME_ROLE_WITH_OIDC, answer, provider.to_owned())
+        self.handed_out(
+            provider,
+            ASSUME_ROLE_WITH_OIDC,
+            answer,
+            provider.to_owned(),
+            role_arn,
+        )
     }
 
     fn handed_out(
@@ -185,13 +191,14 @@ impl Fetch {
         action: &str,
         answer: Result<Answer, CallError>,
         given_by: String,
+        role_arn: &str,
     ) -> Result<Credentials, CredentialsError> {
         let read = answer.and_then(|answer| {
             let handed_out = HandedOut::in_json(&answer.json["Credentials"])
                 .map_err(|why| CallError::Decode(format!("Credentials: {why}")))?;
             let local = self.exchange.now();
             handed_out
-                .credentials(answer.date, local, given_by)
+                .credentials(answer.date, local, given_by, Some(role_arn.to_owned()))
                 .map_err(CallError::Decode)
         });
         read.map_err(|error| {
@@ -199,7 +206,7 @@ impl Fetch {
             exchange
                 .telemetry
                 .failed(&exchange.account, action, error.reason());
-            let advised = match advice(action, error.reason()) {
+            let advised = match advice(action, &error) {
                 Some(advice) => format!("{error}; {advice}"),
                 None => error.failure(action).detail,
             };
@@ -209,8 +216,12 @@ impl Fetch {
 }
 
 /// What to do about a refusal, where it is not what one would do about a refusal of the product's API.
-fn advice(action: &str, reason: Reason) -> Option<&'static str> {
-    match (reason, action) {
+fn advice(action: &str, error: &CallError) -> Option<&'static str> {
+    if matches!(error, CallError::Http(status) if status.is_redirection()) {
+        // Seen without a code and without an address.
+        return Some("STS is throttled, or something in between redirects; that is not followed");
+    }
+    match (error.reason(), action) {
         (Reason::Throttled, _) => Some("find who else calls STS in this account"),
         (Reason::Request, _) => {
             Some("compare role_arn, duration, policy and session name with what STS takes")

@@ -16,6 +16,12 @@ pub struct Uri {
 }
 
 impl Uri {
+    /// Whether a text is a URL that can be asked.
+    pub fn is_http(uri: &Secret) -> bool {
+        let url = uri.expose().parse::<hyper::Uri>().ok();
+        url.is_some_and(|url| matches!(url.scheme_str(), Some("http" | "https")))
+    }
+
     pub(super) async fn fetch(&self, with: &Fetch) -> Result<Credentials, CredentialsError> {
         let host = &with.exchange.host;
         let uri = self
@@ -25,6 +31,10 @@ impl Uri {
         let uri = uri.ok_or_else(|| {
             CredentialsError::not_configured(NAME, "neither uri nor ALIBABA_CLOUD_CREDENTIALS_URI is set")
         })?;
+        if !Self::is_http(&uri) {
+            let why = "what uri or ALIBABA_CLOUD_CREDENTIALS_URI gives is no URL with http:// or https://";
+            return Err(CredentialsError::failed(NAME, why));
+        }
         let answer = with
             .plain(
                 &host.transport,
@@ -35,6 +45,7 @@ impl Uri {
             )
             .await;
         let answer = answer.map_err(|error| CredentialsError::failed(NAME, error.to_string()))?;
-        HandedOut::read(&answer, with.exchange.now(), NAME).map_err(|why| CredentialsError::failed(NAME, why))
+        HandedOut::read(&answer, with.exchange.now(), NAME, None)
+            .map_err(|why| CredentialsError::failed(NAME, why))
     }
 }

@@ -1,0 +1,116 @@
+//! What is shown and logged of an account as a whole: its budget, its clock, its first round. Not of its instances.
+//!
+//! Each is logged when it changes, not every time that it is looked at.
+
+use tokio::time::Instant;
+use tracing::{info, warn};
+
+use super::{Poller, Schedule};
+use crate::aliyun::budget::Capacity;
+use crate::model::InstanceId;
+
+/// The demand below which an overfull budget counts as sufficient again, so that the log does not flap.
+const SUFFICIENT: f64 = 0.9;
+
+/// What the log was last told.
+#[derive(Debug)]
+pub(super) struct Report {
+    overdrawn: bool,
+    /// The budget is below its full rate since the API throttled.
+    slowed: bool,
+    /// Times are corrected for a clock that is wrong.
+    corrected: bool,
+    /// When the first round began, until it is complete.
+    first_round: Option<Instant>,
+}
+
+impl Report {
+    pub(super) fn new(now: Instant) -> Self {
+        Self {
+            overdrawn: false,
+            slowed: false,
+            corrected: false,
+            first_round: Some(now),
+        }
+    }
+
+    /// The API throttles, as far as was reported.
+    pub(super) fn slowed(&self) -> bool {
+        self.slowed
+    }
+
+    pub(super) fn budget(&mut self, poller: &Poller, schedule: &Schedule<InstanceId>, capacity: Capacity) {
+        let account = &poller.account;
+        let (demand, interval) = (schedule.demand(), schedule.interval_in_force());
+        poller.telemetry.set_budget(account, capacity.rate, demand);
+        poller.store.set_interval(account, interval);
+        let slowed = capacity.rate < f64::from(poller.requests_per_second);
+        if slowed != std::mem::replace(&mut self.slowed, slowed) {
+            if slowed {
+                warn!(
+                    %account,
+                    requests_per_second = capacity.rate,
+                    "the API throttles, slowing down; somebody else uses the allowance of this account's user",
+                );
+            } else {
+                info!(%account, "back at the full rate");
+            }
+        }
+        if !self.overdrawn && demand > 1.0 {
+            self.overdrawn = true;
+            warn!(
+                %account,
+                configured_interval = ?poller.interval,
+                interval_in_force = ?interval,
+                "the budget is too small for this many instances, so each is polled less often; \
+                 raise requests_per_second or the interval",
+            );
+        } else if self.overdrawn && demand < SUFFICIENT {
+            self.overdrawn = false;
+            info!(%account, "the budget suffices again");
+        }
+    }
+
+    pub(super) fn clocks(&mut self, poller: &Poller) {
+        let (account, skew) = (&poller.account, &poller.pca.0.exchange.skew);
+        if let Some(millis) = skew.measured() {
+            poller.telemetry.set_clock_skew(account, seconds(millis));
+        }
+        let applied = skew.applied();
+        poller.store.set_skew(account, applied);
+        let corrected = applied != 0;
+        if corrected != std::mem::replace(&mut self.corrected, corrected) {
+            if corrected {
+                warn!(
+                    %account,
+                    ahead_seconds = seconds(applied),
+                    "this machine's clock is wrong, the API's is taken instead; set it by NTP",
+                );
+            } else {
+                info!(%account, "this machine's clock is right again");
+            }
+        }
+    }
+
+    pub(super) fn first_round(&mut self, poller: &Poller, schedule: &Schedule<InstanceId>) {
+        let Some(start) = self.first_round.take_if(|_| schedule.all_heard()) else {
+            return;
+        };
+        let snapshot = poller.store.snapshot();
+        let instances = snapshot.instances.iter();
+        let of_account: Vec<_> = instances
+            .filter(|state| state.target.account == poller.account)
+            .collect();
+        let up = of_account.iter().filter(|state| state.up()).count();
+        let took = start.elapsed();
+        info!(account = %poller.account, instances = of_account.len(), up, ?took, "first round complete");
+    }
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "exact to the millisecond for 285,000 years"
+)]
+fn seconds(millis: i64) -> f64 {
+    millis as f64 / 1000.0
+}
