@@ -424,6 +424,101 @@ fn a_plan_that_fits_says_so() {
     );
 }
 
+/// The lines of a plan that begin with this name.
+fn lines<'p>(plan: &'p str, name: &str) -> Vec<&'p str> {
+    let lines = plan.lines().map(str::trim_start);
+    lines.filter(|line| line.starts_with(name)).collect()
+}
+
+#[test]
+fn a_plan_says_how_instances_are_found() {
+    let config = load(
+        "accounts:\n\
+         - name: all\n  \
+           credentials: {env: {}}\n  \
+           discovery: {include: [\"cas-member-*\", \"cas_*\"], exclude: [\"*-test\"], forget_after: 7d}\n  \
+           certificates: [{identifier: a}, {identifier: b}]\n\
+         - name: listing\n  \
+           credentials: {access_key: {access_key_id_env: A, access_key_secret_env: B}}\n  \
+           discovery: {interval: 30m, forget_after: 90m}\n\
+         - name: looking-up\n  \
+           credentials: {access_key: {access_key_id_env: C, access_key_secret_env: D}}\n  \
+           certificates: [{identifier: a}]\n\
+         - name: neither\n  \
+           credentials: {access_key: {access_key_id_env: E, access_key_secret_env: F}}\n  \
+           instances: [{id: a}]\n",
+    )
+    .unwrap();
+    let plan = Plan::of(&config).to_string();
+    assert_eq!(
+        lines(&plan, "discovery "),
+        [
+            "discovery    every 1h, include cas-member-* or cas_*, exclude *-test, forgotten after 7d",
+            "discovery    every 30m, forgotten after 1h30m",
+        ]
+    );
+    assert_eq!(
+        lines(&plan, "certificates "),
+        [
+            "certificates 2 looked up every 1h",
+            "certificates 1 looked up every 1h"
+        ]
+    );
+}
+
+#[test]
+fn a_plan_counts_the_listed_instances_alone_and_says_so() {
+    let config = load(
+        "poll: {interval: 1s, timeout: 1s}\n\
+         accounts:\n\
+         - name: none\n  \
+           credentials: {env: {}}\n  \
+           discovery: {}\n  \
+           instances: [{match: \"*\", name: CA}]\n\
+         - name: two\n  \
+           requests_per_second: 1\n  \
+           credentials: {access_key: {access_key_id_env: A, access_key_secret_env: B}}\n  \
+           certificates: [{identifier: a}]\n  \
+           instances: [{id: a}, {id: b}]\n\
+         - name: one\n  \
+           requests_per_second: 10\n  \
+           credentials: {access_key: {access_key_id_env: C, access_key_secret_env: D}}\n  \
+           instances: [{id: a}]\n",
+    )
+    .unwrap();
+    let plan = Plan::of(&config).to_string();
+    let (first, _) = plan.split_once('\n').unwrap();
+    assert_eq!(
+        first,
+        "3 instances and what is found in 3 accounts, each asked every 1s with a timeout of 1s"
+    );
+    assert_eq!(
+        lines(&plan, "instances "),
+        [
+            "instances    none listed",
+            "instances    2 in cn-hangzhou",
+            "instances    1 in cn-hangzhou"
+        ]
+    );
+    assert_eq!(
+        lines(&plan, "asks for "),
+        [
+            "asks for     0 calls a second: 0 instances every 1s, and what is found",
+            "asks for     2.000 calls a second: 2 instances every 1s, and what is found",
+            "asks for     1.000 calls a second: 1 instance every 1s",
+        ]
+    );
+    // Two calls of 1.1 s each in one slot take 2.2 s of every second; one in ten slots 0.11 s.
+    assert_eq!(
+        lines(&plan, "fits "),
+        [
+            "fits         yes, what is listed takes 0 % of the budget",
+            "fits         NO, what is listed takes 220 % of the budget",
+            "fits         yes, it takes 11 % of the budget",
+        ]
+    );
+}
+
 #[test]
 fn a_plan_that_does_not_fit_says_what_comes_out_and_what_would_fit() {
     let plan = plan("5m", &[("small", 5, 1), ("large", 5, 2000)]);
