@@ -14,6 +14,10 @@ pub struct AccountName(Arc<str>);
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct InstanceId(Arc<str>);
 
+/// Id of a certificate (`160ae6bb538d538c70c01f81dcf2…`), the API's other key to an instance.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct CertificateIdentifier(Arc<str>);
+
 /// Milliseconds since 1970-01-01T00:00:00Z, the unit of every time in the API.
 ///
 /// Not a calendar type on purpose: a certificate without a well-defined end carries 9999-12-31T23:59:59Z
@@ -135,6 +139,25 @@ impl From<&str> for InstanceId {
 }
 
 impl fmt::Display for InstanceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl CertificateIdentifier {
+    /// The identifier as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<&str> for CertificateIdentifier {
+    fn from(identifier: &str) -> Self {
+        Self(identifier.into())
+    }
+}
+
+impl fmt::Display for CertificateIdentifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }

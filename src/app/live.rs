@@ -1,4 +1,4 @@
-//! `check --live`: one signed call for each account, and in words what came of it.
+//! `check --live`: one signed call for each account that lists an instance, and in words what came of it.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use crate::aliyun::credentials::{Claims, Credentials, CredentialsError};
 use crate::aliyun::error::CallError;
 use crate::config::{Account, Config};
 use crate::host::Host;
-use crate::model::{Failure, InstanceStatus};
+use crate::model::{Failure, InstanceId, InstanceStatus};
 use crate::pca::{GET_CA_INSTANCE_STATUS, GET_CA_INSTANCE_STATUS_RAM_ACTION, Pca};
 use crate::telemetry::Telemetry;
 
@@ -22,13 +22,23 @@ const CLOSE_MILLIS: u64 = 2000;
 #[derive(Debug)]
 pub(super) struct Live {
     account: String,
-    instance: String,
     credentials: Result<Credentials, CredentialsError>,
-    called: Option<Result<InstanceStatus, Failure>>,
+    call: Call,
     skew_millis: Option<i64>,
 }
 
-/// Calls once for each account, one account after the other.
+/// What became of an account's call.
+#[derive(Debug)]
+enum Call {
+    /// There was nothing to sign it with.
+    NoKey,
+    /// The account lists no instance to ask about.
+    NoInstance,
+    /// It was made, about this instance.
+    Made(InstanceId, Result<InstanceStatus, Failure>),
+}
+
+/// Calls once for each account that lists an instance, one account after the other.
 pub(super) async fn check(config: &Config, host: &Host, telemetry: &Arc<Telemetry>) -> Vec<Live> {
     let claims = Arc::new(Claims::default());
     // One slot is enough for all, and leaves most of the allowance to a daemon that runs beside.
@@ -42,33 +52,31 @@ pub(super) async fn check(config: &Config, host: &Host, telemetry: &Arc<Telemetr
 }
 
 async fn call(account: &Account, pca: &Pca, budget: &Budget) -> Live {
-    let target = account
-        .targets
-        .first()
-        .expect("an account without instances is refused by the configuration");
-    let endpoint = endpoint(account, &target.region);
     let credentials = pca.0.credentials.get().await;
-    let called = if credentials.is_ok() {
-        let slot = budget.slot().await;
-        let answer = pca.instance_status(slot, &endpoint, &target.instance_id).await;
-        let failure = |error: CallError| error.failure(GET_CA_INSTANCE_STATUS_RAM_ACTION);
-        Some(answer.map(|answer| answer.status).map_err(failure))
-    } else {
-        None
+    let call = match (&credentials, account.targets.first()) {
+        (Err(_), _) => Call::NoKey,
+        (Ok(_), None) => Call::NoInstance,
+        (Ok(_), Some(target)) => {
+            let endpoint = endpoint(account, &target.region);
+            let slot = budget.slot().await;
+            let answer = pca.instance_status(slot, &endpoint, &target.instance_id).await;
+            let failure = |error: CallError| error.failure(GET_CA_INSTANCE_STATUS_RAM_ACTION);
+            let result = answer.map(|answer| answer.status).map_err(failure);
+            Call::Made(target.instance_id.clone(), result)
+        }
     };
     Live {
         account: account.name.to_string(),
-        instance: target.instance_id.to_string(),
         credentials,
-        called,
+        call,
         skew_millis: pca.0.exchange.skew.measured(),
     }
 }
 
 impl Live {
-    /// The call succeeded.
+    /// The call succeeded, or there was a key and nothing to call about.
     pub(super) fn succeeded(&self) -> bool {
-        matches!(self.called, Some(Ok(_)))
+        matches!(self.call, Call::NoInstance | Call::Made(_, Ok(_)))
     }
 }
 
@@ -90,18 +98,14 @@ impl fmt::Display for Live {
             }
             Err(error) => writeln!(f, "  key    none: {error}")?,
         }
-        match &self.called {
-            None => writeln!(f, "  call   not made for want of a key")?,
-            Some(Ok(status)) => {
+        match &self.call {
+            Call::NoKey => writeln!(f, "  call   not made for want of a key")?,
+            Call::NoInstance => writeln!(f, "  call   not made, since no instance is listed")?,
+            Call::Made(instance, Ok(status)) => {
                 let status = status.status.as_deref().unwrap_or("no status was sent");
-                writeln!(
-                    f,
-                    "  call   {GET_CA_INSTANCE_STATUS} of {}: {status}",
-                    self.instance
-                )?;
+                writeln!(f, "  call   {GET_CA_INSTANCE_STATUS} of {instance}: {status}")?;
             }
-            Some(Err(Failure { reason, detail })) => {
-                let instance = &self.instance;
+            Call::Made(instance, Err(Failure { reason, detail })) => {
                 writeln!(
                     f,
                     "  call   {GET_CA_INSTANCE_STATUS} of {instance} failed ({reason}): {detail}"

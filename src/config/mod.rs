@@ -1,11 +1,12 @@
 //! The configuration: what the file says, as values that cannot be wrong. Where to start reading.
 //!
 //! `file` is the shape of the YAML, `validate` turns the shape into the values below and tells every error at
-//! once; `credentials`, `access_key`, `role`, `targets`, `labels`, `duration` and `value` know the rules of their
-//! parts. `plan` says what a configuration asks of the API. Nothing below `app` sees a `Config`.
+//! once; `credentials`, `access_key`, `role`, `targets`, `discovery`, `labels`, `duration` and `value` know the rules
+//! of their parts. `plan` says what a configuration asks of the API. Nothing below `app` sees a `Config`.
 
 mod access_key;
 mod credentials;
+mod discovery;
 mod duration;
 mod file;
 mod labels;
@@ -27,6 +28,7 @@ use crate::aliyun::endpoint::Endpoint;
 use crate::aliyun::sign::Scheme;
 use crate::host::Files;
 use crate::model::{AccountName, Target};
+use crate::poll::Discovery;
 use crate::yaml;
 
 pub use plan::Plan;
@@ -64,8 +66,11 @@ pub struct Account {
     pub signature: Scheme,
     /// How to come by the key.
     pub credentials: Provider,
-    /// One or more instances, whose ids differ. Each has its region, and the account's labels under its own.
+    /// The listed instances, whose ids differ; none only with `discovery`. Each has its region, and the account's
+    /// labels under its own.
     pub targets: Vec<Arc<Target>>,
+    /// How more instances are found; a listed one wins over a found one of the same id.
+    pub discovery: Option<Discovery>,
 }
 
 /// Why there is no configuration; prints as one line for each thing that is wrong.

@@ -9,6 +9,7 @@ use std::time::Duration;
 use crate::config::duration::format;
 use crate::config::validate::MOST_REQUESTS_PER_SECOND;
 use crate::config::{Account, Config, Poll};
+use crate::poll::{Discovery, Pattern, Selection};
 
 /// How long a call holds its slot of the budget, in milliseconds: a second, and 100 ms as the API's mean latency.
 const SLOT_MILLIS: u128 = 1100;
@@ -26,10 +27,12 @@ struct AccountPlan {
     name: String,
     /// Regions with their number of instances.
     regions: BTreeMap<String, usize>,
+    discovery: Option<Discovery>,
     endpoint: Option<String>,
     /// In words.
     credentials: String,
     signature: &'static str,
+    /// Of the listed instances alone.
     demand: Demand,
 }
 
@@ -75,6 +78,7 @@ impl AccountPlan {
         Self {
             name: account.name.to_string(),
             regions,
+            discovery: account.discovery.clone(),
             endpoint: account.endpoint.as_ref().map(ToString::to_string),
             credentials: account.credentials.to_string(),
             signature: account.signature.as_str(),
@@ -122,10 +126,12 @@ impl Demand {
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let instances = self.accounts.iter().map(|account| account.demand.instances).sum();
+        let finds = self.accounts.iter().any(|account| account.discovery.is_some());
         writeln!(
             f,
-            "{} in {}, each asked every {} with a timeout of {}",
+            "{}{} in {}, each asked every {} with a timeout of {}",
             count(instances, "instance"),
+            if finds { " and what is found" } else { "" },
             count(self.accounts.len() as u128, "account"),
             format(self.poll.interval),
             format(self.poll.timeout),
@@ -170,14 +176,38 @@ impl fmt::Display for AccountPlan {
         };
         writeln!(f, "account {}", self.name)?;
         let mut line = |name: &str, text: &str| writeln!(f, "  {name:<12} {text}");
-        line("instances", &regions.join(", "))?;
+        let (also, what) = match self.discovery {
+            Some(_) => (", and what is found", "what is listed"),
+            None => ("", "it"),
+        };
+        let listed = if regions.is_empty() {
+            "none listed".to_owned()
+        } else {
+            regions.join(", ")
+        };
+        line("instances", &listed)?;
+        if let Some(discovery) = &self.discovery {
+            let interval = format(discovery.interval);
+            if discovery.list {
+                let selection = selection(&discovery.selection);
+                let forget_after = in_days(discovery.forget_after);
+                line(
+                    "discovery",
+                    &format!("every {interval}{selection}, forgotten after {forget_after}"),
+                )?;
+            }
+            if !discovery.certificates.is_empty() {
+                let number = discovery.certificates.len();
+                line("certificates", &format!("{number} looked up every {interval}"))?;
+            }
+        }
         line("endpoint", self.endpoint.as_deref().unwrap_or("the region's"))?;
         line("credentials", &self.credentials)?;
         line("signature", self.signature)?;
         line(
             "asks for",
             &format!(
-                "{asked} calls a second: {} every {interval}",
+                "{asked} calls a second: {} every {interval}{also}",
                 count(demand.instances, "instance")
             ),
         )?;
@@ -191,13 +221,13 @@ impl fmt::Display for AccountPlan {
         if demand.fits() {
             return line(
                 "fits",
-                &format!("yes, it takes {} % of the budget", demand.percent()),
+                &format!("yes, {what} takes {} % of the budget", demand.percent()),
             );
         }
         let longer = format(demand.interval_that_fits());
         line(
             "fits",
-            &format!("NO, it takes {} % of the budget", demand.percent()),
+            &format!("NO, {what} takes {} % of the budget", demand.percent()),
         )?;
         line(
             "",
@@ -222,9 +252,31 @@ impl fmt::Display for PerSecond {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let thousandths = self.calls * 1_000_000 / self.millis;
         match thousandths {
+            0 if self.calls == 0 => f.write_str("0"),
             0 => f.write_str("less than 0.001"),
             _ => write!(f, "{}.{:03}", thousandths / 1000, thousandths % 1000),
         }
+    }
+}
+
+/// `, include a or b, exclude c`; nothing of what is not said.
+fn selection(Selection { include, exclude }: &Selection) -> String {
+    let part = |verb: &str, patterns: &[Pattern]| {
+        let patterns: Vec<_> = patterns.iter().map(ToString::to_string).collect();
+        match patterns.as_slice() {
+            [] => String::new(),
+            patterns => format!(", {verb} {}", patterns.join(" or ")),
+        }
+    };
+    part("include", include) + &part("exclude", exclude)
+}
+
+/// Whole days as days, as people write them, where Prometheus would make weeks or a year of them.
+fn in_days(duration: Duration) -> String {
+    const DAY: u64 = 24 * 60 * 60;
+    match duration.as_secs() {
+        seconds if seconds % DAY == 0 && duration.subsec_millis() == 0 => format!("{}d", seconds / DAY),
+        _ => format(duration),
     }
 }
 

@@ -1,35 +1,55 @@
-//! What an account's key is used for: instances that are listed, and those still to be found.
+//! What an account's key is used for: instances that are listed, and how others are found.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
+use crate::config::discovery::{Search, search};
 use crate::config::file;
 use crate::config::labels::labels;
-use crate::config::value::{HasEndpoint, LONGEST_ID, LONGEST_NAME, distinct, in_range, region, text};
+use crate::config::value::{HasEndpoint, LONGEST_ID, LONGEST_NAME, distinct, region, text};
 use crate::model::{AccountName, InstanceId, Target};
+use crate::poll::{Discovery, Pattern, Rule};
 use crate::yaml::{Entry, Problems, Reported};
 
-/// Each look costs calls, and instances are bought by people.
-const DISCOVERY_INTERVAL: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(24 * 60 * 60));
-
-/// Long enough for an alert to be seen, short enough for a series to end at all.
-const FORGET_AFTER: (Duration, Duration) = (
-    Duration::from_secs(60 * 60),
-    Duration::from_secs(365 * 24 * 60 * 60),
-);
-
-/// A listed instance, before the account's region and labels are put under its own.
+/// All of an account's instances, before the account's region and labels are put under their own.
 #[derive(Debug)]
-pub(super) struct Instance {
+pub(super) struct Instances {
+    listed: Vec<Instance>,
+    rules: Vec<Rule>,
+    search: Option<Search>,
+}
+
+/// A listed instance.
+#[derive(Debug)]
+struct Instance {
     id: InstanceId,
     region: Option<String>,
     name: Option<String>,
     labels: BTreeMap<String, String>,
 }
 
+/// What an entry of `instances` may be.
+enum Listed {
+    Instance(Instance),
+    Rule(Rule),
+}
+
+impl Instances {
+    /// What is polled and how more is found, with what the account says where an instance says nothing.
+    pub(super) fn of_account(
+        self,
+        account: &AccountName,
+        region: &str,
+        labels: &BTreeMap<String, String>,
+    ) -> (Vec<Target>, Option<Discovery>) {
+        let target = |instance: Instance| instance.target(account, region, labels);
+        let targets = self.listed.into_iter().map(target).collect();
+        let discovery = |search: Search| search.discovery(self.rules, region, labels);
+        (targets, self.search.map(discovery))
+    }
+}
+
 impl Instance {
-    /// What is polled, with what the account says where the instance says nothing.
-    pub(super) fn target(
+    fn target(
         self,
         account: &AccountName,
         region: &str,
@@ -47,91 +67,84 @@ impl Instance {
     }
 }
 
-/// The listed instances of an account. Discovery, whether by patterns or by certificates, is checked and refused.
+/// The instances of an account: one that is listed at least, or a way to find some.
 pub(super) fn instances(
     shape: &file::Account,
     has_endpoint: HasEndpoint,
     problems: &mut Problems,
-) -> Result<Vec<Instance>, Reported> {
-    let discovery = discovery(&shape.discovery, problems);
-    let certificates = certificates(&shape.certificates, problems);
-    let listed = shape.instances.get();
-    let entries = listed.ok().flatten().map(Vec::as_slice).unwrap_or_default();
-    let instances: Vec<_> = entries
+) -> Result<Instances, Reported> {
+    let search = search(shape, problems);
+    // A search that could not be read is one all the same.
+    let finds = !matches!(search, Ok(None));
+    let given = shape.instances.get();
+    let entries = given.ok().flatten().map(Vec::as_slice).unwrap_or_default();
+    let read: Vec<_> = entries
         .iter()
-        .map(|entry| instance(entry, has_endpoint, problems))
+        .map(|entry| listed(entry, finds, has_endpoint, problems))
         .collect();
     let ids = entries.iter().filter_map(|entry| Some(&entry.get().ok()??.id));
     distinct(ids, "id", problems);
-    listed?;
-    discovery?;
-    certificates?;
-    if instances.is_empty() {
+    given?;
+    if read.is_empty() && !finds {
         return Err(problems.push(
             &shape.instances.place,
             "nothing to poll: list at least one instance",
         ));
     }
-    instances.into_iter().collect()
+    let mut instances = Instances {
+        listed: Vec::new(),
+        rules: Vec::new(),
+        search: search?,
+    };
+    for listed in read {
+        match listed? {
+            Listed::Instance(instance) => instances.listed.push(instance),
+            Listed::Rule(rule) => instances.rules.push(rule),
+        }
+    }
+    Ok(instances)
 }
 
-fn instance(
+/// An instance, or a rule for those that are found, if any are.
+fn listed(
     entry: &Entry<file::Instance>,
+    finds: bool,
     has_endpoint: HasEndpoint,
     problems: &mut Problems,
-) -> Result<Instance, Reported> {
+) -> Result<Listed, Reported> {
     let shape = entry.required(problems)?;
     let id = text(&shape.id, LONGEST_ID, problems);
     let pattern = text(&shape.r#match, LONGEST_ID, problems);
-    let region = region(&shape.region, has_endpoint, problems);
-    let name = text(&shape.name, LONGEST_NAME, problems);
+    let region = region(&shape.region, has_endpoint, problems).map(owned);
+    let name = text(&shape.name, LONGEST_NAME, problems).map(owned);
     let labels = labels(&shape.labels, problems);
-    let id = match (id?, pattern?) {
-        (Some(id), None) => id,
-        (Some(_), Some(_)) => {
-            return Err(problems.push(&shape.r#match.place, "give `id` or `match`, not both"));
+    let (place, error) = match (id?, pattern?) {
+        (Some(id), None) => {
+            return Ok(Listed::Instance(Instance {
+                id: InstanceId::from(id),
+                region: region?,
+                name: name?,
+                labels: labels?,
+            }));
         }
-        (None, Some(_)) => return Err(problems.push(&shape.r#match.place, "`match` is not supported yet")),
-        (None, None) => return Err(problems.push(&shape.id.place, "missing")),
+        (None, Some(pattern)) if finds => {
+            return Ok(Listed::Rule(Rule {
+                pattern: Pattern::from(pattern),
+                name: name?,
+                labels: labels?,
+                region: region?,
+            }));
+        }
+        (None, Some(_)) => (
+            &shape.r#match.place,
+            "`match` names found instances, and nothing is found without `discovery` or `certificates`",
+        ),
+        (Some(_), Some(_)) => (&shape.r#match.place, "give `id` or `match`, not both"),
+        (None, None) => (&shape.id.place, "missing"),
     };
-    Ok(Instance {
-        id: InstanceId::from(id),
-        region: region?.map(str::to_owned),
-        name: name?.map(str::to_owned),
-        labels: labels?,
-    })
+    Err(problems.push(place, error))
 }
 
-fn discovery(entry: &Entry<file::Discovery>, problems: &mut Problems) -> Result<(), Reported> {
-    let Some(shape) = entry.get()? else {
-        return Ok(());
-    };
-    let _ = in_range(&shape.interval, DISCOVERY_INTERVAL, problems);
-    let _ = in_range(&shape.forget_after, FORGET_AFTER, problems);
-    for patterns in [&shape.include, &shape.exclude] {
-        for pattern in patterns.get().ok().flatten().into_iter().flatten() {
-            let _ = text(pattern, LONGEST_ID, problems);
-        }
-    }
-    Err(problems.push(&entry.place, "discovery is not supported yet"))
-}
-
-fn certificates(
-    entry: &Entry<Vec<Entry<file::Certificate>>>,
-    problems: &mut Problems,
-) -> Result<(), Reported> {
-    let Some(entries) = entry.get()? else {
-        return Ok(());
-    };
-    let shapes: Vec<_> = entries.iter().filter_map(|entry| entry.get().ok()?).collect();
-    for shape in &shapes {
-        let _ = shape.identifier.required(problems);
-        let _ = text(&shape.identifier, LONGEST_ID, problems);
-    }
-    distinct(
-        shapes.iter().map(|shape| &shape.identifier),
-        "identifier",
-        problems,
-    );
-    Err(problems.push(&entry.place, "looking up certificates is not supported yet"))
+fn owned(text: Option<&str>) -> Option<String> {
+    text.map(str::to_owned)
 }

@@ -1,6 +1,7 @@
 //! From the file's shape to values that cannot be wrong. Every check runs, so that every error comes at once.
 //!
-//! Here are the file as a whole, `poll` and `accounts`; credentials, labels and targets have files of their own.
+//! Here are the file as a whole, `poll` and `accounts`; credentials, labels, targets and discovery have files of
+//! their own.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -12,7 +13,7 @@ use crate::config::credentials::provider;
 use crate::config::duration::format;
 use crate::config::file;
 use crate::config::labels::labels;
-use crate::config::targets::{Instance, instances};
+use crate::config::targets::instances;
 use crate::config::value::{HasEndpoint, LONGEST_NAME, distinct, endpoint, in_range, region, text};
 use crate::config::{Account, Config, Poll};
 use crate::model::AccountName;
@@ -115,13 +116,14 @@ fn account(
     let name = name?;
     let default_region = default_region?.unwrap_or(DEFAULT_REGION);
     let default_labels = default_labels?;
-    let target = |instance: Instance| Arc::new(instance.target(&name, default_region, &default_labels));
+    let (targets, discovery) = instances?.of_account(&name, default_region, &default_labels);
     Ok(Account {
         endpoint: endpoint?,
         requests_per_second: requests_per_second?,
         signature: signature?,
         credentials: provider?,
-        targets: instances?.into_iter().map(target).collect(),
+        targets: targets.into_iter().map(Arc::new).collect(),
+        discovery,
         name,
     })
 }

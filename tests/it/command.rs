@@ -451,6 +451,40 @@ async fn check_live_says_which_key_was_used_and_that_all_is_fine() {
     );
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn check_live_of_an_account_that_lists_no_instance_gets_its_key_and_calls_nothing() {
+    let cloud = Cloud::start(&["cas-member-a"]).await;
+    let listing = yaml(&cloud.endpoint, 10, "", []).replace("instances:", "discovery: {}");
+    let without_key = listing.replace(
+        "access_key_secret: testsecret",
+        "access_key_secret_env: UNSET_HERE",
+    );
+    for (yaml, exit, says) in [
+        (
+            listing,
+            0,
+            [
+                "from access_key",
+                "call   not made, since no instance is listed",
+                "fine",
+            ],
+        ),
+        (
+            without_key,
+            1,
+            ["key    none", "call   not made for want of a key", "FAILED"],
+        ),
+    ] {
+        let setup = Setup::new(&yaml);
+        let (code, output, log) = beside(move || setup.run(&["check", "--live"])).await;
+        assert_eq!(code, Some(exit), "{output}{log}");
+        for text in says {
+            assert!(output.contains(text), "{text} is not in\n{output}");
+        }
+    }
+    assert_eq!(cloud.world.arrivals_of("GetCAInstanceStatus").len(), 0);
+}
+
 /// What a case does to a configuration.
 type Change = fn(String) -> String;
 

@@ -1,6 +1,6 @@
 //! Configurations that load, and every kind that must not: each error with its path and line, none with a secret.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -8,18 +8,9 @@ use aliyun_pca_exporter::aliyun::credentials::{Provider, Session, Source};
 use aliyun_pca_exporter::app::has_endpoint;
 use aliyun_pca_exporter::config::{Account, Config, ConfigError, Plan};
 use aliyun_pca_exporter::host::Files;
+use aliyun_pca_exporter::model::Target;
+use aliyun_pca_exporter::poll::Discovery;
 use proptest::prelude::*;
-
-/// Keys of the schema that a later version will take; the example does not promise them.
-const NOT_SUPPORTED_YET: [&str; 7] = [
-    "certificates",
-    "discovery",
-    "exclude",
-    "forget_after",
-    "identifier",
-    "include",
-    "match",
-];
 
 fn load(text: &str) -> Result<Config, ConfigError> {
     Config::load(
@@ -134,19 +125,63 @@ fn describe(account: &Account) -> String {
     text += &describe_provider(&account.credentials, "  ");
     for target in &account.targets {
         assert_eq!(target.account, account.name);
-        write!(text, "  {:?} in {}", target.instance_id.as_str(), target.region).unwrap();
-        if let Some(name) = &target.name {
-            write!(text, ", named {name:?}").unwrap();
-        }
-        let labels: Vec<_> = target
-            .labels
-            .iter()
-            .map(|(name, value)| format!("{name}={value:?}"))
-            .collect();
-        let separator = if labels.is_empty() { "" } else { ", " };
-        writeln!(text, "{separator}{}", labels.join(" ")).unwrap();
+        let Target {
+            region, name, labels, ..
+        } = target.as_ref();
+        let shown = describe_shown(Some(region), name.as_ref(), labels);
+        writeln!(text, "  {:?}{shown}", target.instance_id.as_str()).unwrap();
+    }
+    text += &account
+        .discovery
+        .as_ref()
+        .map(describe_discovery)
+        .unwrap_or_default();
+    text
+}
+
+fn describe_discovery(discovery: &Discovery) -> String {
+    let mut text = format!(
+        "  finds by {} every {} s, forgets after {} s,{}\n",
+        if discovery.list { "list" } else { "certificates" },
+        discovery.interval.as_secs(),
+        discovery.forget_after.as_secs(),
+        describe_shown(Some(&discovery.region), None, &discovery.labels),
+    );
+    for pattern in &discovery.selection.include {
+        writeln!(text, "    include {pattern}").unwrap();
+    }
+    for pattern in &discovery.selection.exclude {
+        writeln!(text, "    exclude {pattern}").unwrap();
+    }
+    for certificate in &discovery.certificates {
+        writeln!(text, "    certificate {:?}", certificate.as_str()).unwrap();
+    }
+    for rule in &discovery.rules {
+        let shown = describe_shown(rule.region.as_ref(), rule.name.as_ref(), &rule.labels);
+        writeln!(text, "    match {}{shown}", rule.pattern).unwrap();
     }
     text
+}
+
+/// What instances are shown as: ` in cn-hangzhou, named "CA", env="lab"`.
+fn describe_shown(
+    region: Option<&String>,
+    name: Option<&String>,
+    labels: &BTreeMap<String, String>,
+) -> String {
+    let mut text = String::new();
+    if let Some(region) = region {
+        write!(text, " in {region}").unwrap();
+    }
+    if let Some(name) = name {
+        write!(text, ", named {name:?}").unwrap();
+    }
+    let labels: Vec<_> = labels
+        .iter()
+        .map(|(name, value)| format!("{name}={value:?}"))
+        .collect();
+    let separator = if labels.is_empty() { "" } else { ", " };
+    text + separator + &labels.join(" ")
 }
 
 #[test]
@@ -265,17 +300,24 @@ fn thousands_of_instances_load() {
 #[test]
 fn the_example_loads_and_its_values_are_the_defaults() {
     let example = load(&std::fs::read_to_string("config.example.yaml").unwrap()).unwrap();
-    let least = load("accounts: [{name: prod, instances: [{id: cas-member-0hmi5678}]}]").unwrap();
+    let least =
+        load("accounts: [{name: prod, discovery: {}, instances: [{id: cas-member-0hmi5678}]}]").unwrap();
     assert_eq!(example.poll, least.poll);
     let (shown, default) = (&example.accounts[0], &least.accounts[0]);
     assert_eq!(shown.requests_per_second, default.requests_per_second);
     assert_eq!(shown.signature, default.signature);
     assert_eq!(shown.credentials, default.credentials);
     assert_eq!(shown.targets[1].region, default.targets[0].region);
+    let (shown, default) = (
+        shown.discovery.as_ref().unwrap(),
+        default.discovery.as_ref().unwrap(),
+    );
+    assert_eq!(shown.interval, default.interval);
+    assert_eq!(shown.forget_after, default.forget_after);
 }
 
 #[test]
-fn the_example_shows_every_key_that_is_supported() {
+fn the_example_shows_every_key() {
     let shape = std::fs::read_to_string("src/config/file.rs").unwrap();
     let keys: BTreeSet<_> = shape
         .lines()
@@ -290,7 +332,7 @@ fn the_example_shows_every_key_that_is_supported() {
         .map(|(key, _)| key)
         .collect();
     for key in keys {
-        assert_ne!(shown.contains(key), NOT_SUPPORTED_YET.contains(&key), "{key}");
+        assert!(shown.contains(key), "{key}");
     }
 }
 
@@ -379,6 +421,101 @@ fn a_plan_that_fits_says_so() {
          \x20 asks for     0.010 calls a second: 3 instances every 5m\n\
          \x20 budget       4.545 calls a second: 5 slots, each held for 1 s and 0.1 s of latency\n\
          \x20 fits         yes, it takes 1 % of the budget\n"
+    );
+}
+
+/// The lines of a plan that begin with this name.
+fn lines<'p>(plan: &'p str, name: &str) -> Vec<&'p str> {
+    let lines = plan.lines().map(str::trim_start);
+    lines.filter(|line| line.starts_with(name)).collect()
+}
+
+#[test]
+fn a_plan_says_how_instances_are_found() {
+    let config = load(
+        "accounts:\n\
+         - name: all\n  \
+           credentials: {env: {}}\n  \
+           discovery: {include: [\"cas-member-*\", \"cas_*\"], exclude: [\"*-test\"], forget_after: 7d}\n  \
+           certificates: [{identifier: a}, {identifier: b}]\n\
+         - name: listing\n  \
+           credentials: {access_key: {access_key_id_env: A, access_key_secret_env: B}}\n  \
+           discovery: {interval: 30m, forget_after: 90m}\n\
+         - name: looking-up\n  \
+           credentials: {access_key: {access_key_id_env: C, access_key_secret_env: D}}\n  \
+           certificates: [{identifier: a}]\n\
+         - name: neither\n  \
+           credentials: {access_key: {access_key_id_env: E, access_key_secret_env: F}}\n  \
+           instances: [{id: a}]\n",
+    )
+    .unwrap();
+    let plan = Plan::of(&config).to_string();
+    assert_eq!(
+        lines(&plan, "discovery "),
+        [
+            "discovery    every 1h, include cas-member-* or cas_*, exclude *-test, forgotten after 7d",
+            "discovery    every 30m, forgotten after 1h30m",
+        ]
+    );
+    assert_eq!(
+        lines(&plan, "certificates "),
+        [
+            "certificates 2 looked up every 1h",
+            "certificates 1 looked up every 1h"
+        ]
+    );
+}
+
+#[test]
+fn a_plan_counts_the_listed_instances_alone_and_says_so() {
+    let config = load(
+        "poll: {interval: 1s, timeout: 1s}\n\
+         accounts:\n\
+         - name: none\n  \
+           credentials: {env: {}}\n  \
+           discovery: {}\n  \
+           instances: [{match: \"*\", name: CA}]\n\
+         - name: two\n  \
+           requests_per_second: 1\n  \
+           credentials: {access_key: {access_key_id_env: A, access_key_secret_env: B}}\n  \
+           certificates: [{identifier: a}]\n  \
+           instances: [{id: a}, {id: b}]\n\
+         - name: one\n  \
+           requests_per_second: 10\n  \
+           credentials: {access_key: {access_key_id_env: C, access_key_secret_env: D}}\n  \
+           instances: [{id: a}]\n",
+    )
+    .unwrap();
+    let plan = Plan::of(&config).to_string();
+    let (first, _) = plan.split_once('\n').unwrap();
+    assert_eq!(
+        first,
+        "3 instances and what is found in 3 accounts, each asked every 1s with a timeout of 1s"
+    );
+    assert_eq!(
+        lines(&plan, "instances "),
+        [
+            "instances    none listed",
+            "instances    2 in cn-hangzhou",
+            "instances    1 in cn-hangzhou"
+        ]
+    );
+    assert_eq!(
+        lines(&plan, "asks for "),
+        [
+            "asks for     0 calls a second: 0 instances every 1s, and what is found",
+            "asks for     2.000 calls a second: 2 instances every 1s, and what is found",
+            "asks for     1.000 calls a second: 1 instance every 1s",
+        ]
+    );
+    // Two calls of 1.1 s each in one slot take 2.2 s of every second; one in ten slots 0.11 s.
+    assert_eq!(
+        lines(&plan, "fits "),
+        [
+            "fits         yes, what is listed takes 0 % of the budget",
+            "fits         NO, what is listed takes 220 % of the budget",
+            "fits         yes, it takes 11 % of the budget",
+        ]
     );
 }
 
