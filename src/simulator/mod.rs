@@ -19,8 +19,10 @@
 mod arrivals;
 mod call;
 mod cas;
+mod command;
 mod control;
 mod credentials_uri;
+mod envelope;
 mod error;
 mod fault;
 mod format;
@@ -43,7 +45,7 @@ mod world;
 
 pub use arrivals::Arrival;
 pub use cas::UnknownInstance;
-pub use control::Command;
+pub use command::Command;
 pub use credentials_uri::CredentialsUri;
 pub use error::{ApiError, errors};
 pub use fault::{Fault, FaultId, Misbehaviour, Scope, Times};

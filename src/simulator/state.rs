@@ -4,14 +4,13 @@
 use std::collections::BTreeMap;
 
 use hyper::StatusCode;
-use hyper::header::HeaderName;
-use serde_json::{Value, json};
-use tokio::time::Instant;
+use serde_json::json;
 
 use super::arrivals::Arrivals;
 use super::call::{self, Call};
 use super::cas::Cas;
 use super::credentials_uri::{self, CredentialsUri};
+use super::envelope::Envelope;
 use super::error::ApiError;
 use super::fault::{Faults, Misbehaviour};
 use super::format::Format;
@@ -24,7 +23,6 @@ use super::sessions::Sessions;
 use super::sts::{ASSUME_ROLE_WITH_OIDC, Asker, Sts};
 use super::under_way::UnderWay;
 use crate::host::HttpRequest;
-use crate::model::UnixMillis;
 
 /// The user of calls whose key is unknown or that have none, and the action of calls that cannot be read.
 pub(super) const UNKNOWN: &str = "unknown";
@@ -45,16 +43,6 @@ pub(super) struct State {
     pub(super) under_way: UnderWay,
     pub(super) clock_offset_millis: i64,
     nonces: Nonces,
-}
-
-/// When a request arrives, where its answer goes, and how that is named.
-pub(super) struct Envelope<'a> {
-    /// By the clock that windows are measured with. Read under the lock, so that arrivals stand in order.
-    pub(super) at: Instant,
-    /// By the cloud's wall clock.
-    pub(super) now: UnixMillis,
-    pub(super) host: &'a str,
-    pub(super) request_id: String,
 }
 
 /// A call that the rules have let in.
@@ -214,7 +202,7 @@ impl State {
                 _ => envelope.named(json!({ "InstanceStatusList": [] })),
             }),
             None => match honest(self) {
-                Ok(honest) => envelope.honest(honest, call),
+                Ok(honest) => envelope.honest(honest, call.action, call.format),
                 Err(refusal) if Sts::has(call.action) => self.refuse(&refusal, call.format, envelope),
                 Err(refusal) => envelope.refusal(&refusal, call.format),
             },
@@ -237,37 +225,6 @@ impl State {
     ) -> usize {
         let when = (envelope.at, envelope.now);
         self.arrivals.record(user, action, access_key_id, instance, when)
-    }
-}
-
-impl Envelope<'_> {
-    fn named(&self, mut answer: Value) -> Value {
-        answer["RequestId"] = json!(self.request_id);
-        answer
-    }
-
-    fn honest(&self, honest: Honest, call: &Admitted<'_>) -> Reply {
-        let response = match honest {
-            Honest::Api(answer) => {
-                let root = format!("{}Response", call.action);
-                let body = call.format.render(&root, &self.named(answer));
-                let mut response = reply::response(StatusCode::OK, call.format.content_type(), body);
-                let name = HeaderName::from_static("x-acs-request-id");
-                reply::set(&mut response, name, &self.request_id);
-                response
-            }
-            Honest::Plain(answer) => {
-                let kind = Format::Json.content_type();
-                reply::response(StatusCode::OK, kind, answer.to_string())
-            }
-            Honest::Text(text) => reply::response(StatusCode::OK, "text/plain", text),
-            Honest::Status(status) => reply::response(status, "text/html", format!("<html>{status}</html>")),
-        };
-        Reply::Whole(response)
-    }
-
-    fn refusal(&self, error: &ApiError, format: Format) -> Reply {
-        Reply::Whole(error.response(format, self.host, &self.request_id))
     }
 }
 
