@@ -3,6 +3,7 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::ca_certificate::CaCertificate;
 use super::cas::UnknownInstance;
 use super::credentials_uri::CredentialsUri;
 use super::fault::{Fault, FaultId};
@@ -36,6 +37,11 @@ pub enum Command {
         /// The instance's id.
         instance_id: String,
     },
+    /// Adds a CA certificate or replaces the one with its identifier, an instance's too; the fields are named as in
+    /// the API.
+    PutCaCertificate(CaCertificate),
+    /// Removes the CA certificate with this identifier that was put.
+    RemoveCaCertificate(String),
     /// Sets how a question about an unknown instance is answered.
     SetUnknownInstance(UnknownInstance),
     /// Adds a key or replaces what belongs to its id.
@@ -50,6 +56,22 @@ pub enum Command {
         /// Whose it is.
         user: String,
     },
+    /// Refuses a user's calls of an action.
+    Deny {
+        /// The user.
+        user: String,
+        /// The action.
+        action: String,
+    },
+    /// Takes that back.
+    Allow {
+        /// The user.
+        user: String,
+        /// The action.
+        action: String,
+    },
+    /// Sets whether the actions that the API answers over https only are answered over http too.
+    AllowHttp(bool),
     /// Sets how many calls any sliding second may hold for a user and action.
     SetLimit {
         /// The user.
@@ -102,6 +124,14 @@ impl World {
                 identifier,
                 instance_id,
             } => self.put_certificate(&identifier, &instance_id),
+            Command::PutCaCertificate(certificate) => self.put_ca_certificate(certificate),
+            Command::RemoveCaCertificate(identifier) => found(
+                self.remove_ca_certificate(&identifier),
+                "no CA certificate with this identifier was put",
+            )?,
+            Command::Deny { user, action } => self.deny(&user, &action),
+            Command::Allow { user, action } => self.allow(&user, &action),
+            Command::AllowHttp(allowed) => self.allow_http(allowed),
             Command::SetUnknownInstance(answer) => self.set_unknown_instance(answer),
             Command::PutKey {
                 access_key_id,

@@ -1,6 +1,6 @@
 //! Telling a served world what to do, over HTTP: `GET /simulator/` shows it, `POST /simulator/` takes one `Command`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use hyper::body::Bytes;
 use hyper::header::ALLOW;
@@ -8,6 +8,7 @@ use hyper::{Method, StatusCode};
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::ca_certificate::CaCertificate;
 use super::cas::UnknownInstance;
 use super::command::Command;
 use super::credentials_uri::CredentialsUri;
@@ -35,6 +36,9 @@ struct Report<'a> {
     /// Those that differ from the default.
     limits: &'a BTreeMap<String, usize>,
     sts_limits: &'a BTreeMap<String, usize>,
+    /// By user.
+    denied: &'a BTreeMap<String, BTreeSet<String>>,
+    http_allowed: bool,
     roles: Vec<&'a Role>,
     metadata: Option<&'a Metadata>,
     credentials_uri: Option<&'a CredentialsUri>,
@@ -42,6 +46,8 @@ struct Report<'a> {
     calls: Vec<Calls<'a>>,
     refusals: &'a BTreeMap<String, u64>,
     instances: Vec<&'a Instance>,
+    /// Those that were put.
+    ca_certificates: Vec<&'a CaCertificate>,
     odd_answers: &'static [Oddity],
 }
 
@@ -98,6 +104,8 @@ fn report(world: &World) -> Value {
                 .collect(),
             limits: &state.limits,
             sts_limits: &state.sts.limits,
+            denied: &state.denied,
+            http_allowed: state.http_allowed,
             roles: state.sts.roles.values().collect(),
             metadata: state.metadata.instance.as_ref(),
             credentials_uri: state.credentials_uri.as_ref(),
@@ -115,6 +123,7 @@ fn report(world: &World) -> Value {
                 .collect(),
             refusals: state.arrivals.refusals(),
             instances: state.cas.instances.values().collect(),
+            ca_certificates: state.cas.ca_certificates.values().collect(),
             odd_answers: Oddity::ALL,
         })
     })

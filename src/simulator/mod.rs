@@ -17,6 +17,8 @@
 //! with themselves.
 
 mod arrivals;
+mod ca_certificate;
+mod ca_certificate_list;
 mod call;
 mod cas;
 mod command;
@@ -29,6 +31,7 @@ mod format;
 mod instance;
 mod metadata;
 mod network;
+mod odd_list;
 mod oddity;
 mod oidc;
 mod reply;
@@ -44,6 +47,7 @@ mod wire;
 mod world;
 
 pub use arrivals::Arrival;
+pub use ca_certificate::CaCertificate;
 pub use cas::UnknownInstance;
 pub use command::Command;
 pub use credentials_uri::CredentialsUri;

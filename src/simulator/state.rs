@@ -1,10 +1,9 @@
 //! What can change in a world, and the way of a request through it: which service it is for, whether the rules let
 //! it in, and what goes back. What each service says is in its own file.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use hyper::StatusCode;
-use serde_json::json;
 
 use super::arrivals::Arrivals;
 use super::call::{self, Call};
@@ -33,6 +32,9 @@ pub(super) struct State {
     pub(super) keys: BTreeMap<String, Key>,
     pub(super) sessions: Sessions,
     pub(super) limits: BTreeMap<String, usize>,
+    /// The actions that are refused, by user.
+    pub(super) denied: BTreeMap<String, BTreeSet<String>>,
+    pub(super) http_allowed: bool,
     pub(super) cas: Cas,
     pub(super) sts: Sts,
     pub(super) metadata: MetadataService,
@@ -103,13 +105,7 @@ impl State {
                 self.limits.get(user).copied().unwrap_or(DEFAULT_LIMIT)
             },
         };
-        let welcome = rules::admit(&arriving, &mut self.nonces).and_then(|()| {
-            if for_sts {
-                Sts::check(&call.version)
-            } else {
-                Cas::check(&call.version, &call.action)
-            }
-        });
+        let welcome = rules::admit(&arriving, &mut self.nonces).and_then(|()| self.check_action(call, user));
         if let Err(refusal) = welcome {
             return self.refuse(&refusal, call.format, envelope);
         }
@@ -129,10 +125,31 @@ impl State {
                     .sts
                     .assume_role(&asker, &call.parameters, envelope.now, sessions)
             } else {
-                state.cas.instance_status(&call.parameters)
+                state.cas.answer(&call.action, &call.parameters)
             };
             answer.map(Honest::Api)
         })
+    }
+
+    /// Whether there is such an action, it may come this way, and the user may use it.
+    fn check_action(&self, call: &Call, user: &str) -> Result<(), ApiError> {
+        if Sts::has(&call.action) {
+            Sts::check(&call.version)?;
+        } else {
+            Cas::check(&call.version, &call.action)?;
+        }
+        if Cas::is_https_only(&call.action) && call.over_http && !self.http_allowed {
+            return Err(ApiError::new(
+                "InvalidProtocol.NeedSsl",
+                400,
+                "Your request is denied as lack of ssl protect.",
+            ));
+        }
+        let denied = self.denied.get(user);
+        if denied.is_some_and(|actions| actions.contains(&call.action)) {
+            return Err(ApiError::no_permission());
+        }
+        Ok(())
     }
 
     fn assume_role_with_oidc(&mut self, request: &HttpRequest, envelope: &Envelope<'_>) -> Reply {
@@ -199,7 +216,7 @@ impl State {
                 Ok(Honest::Api(answer)) => envelope.named(answer),
                 Ok(Honest::Plain(answer)) => answer,
                 // A call about nothing known has an honest answer too: the empty list.
-                _ => envelope.named(json!({ "InstanceStatusList": [] })),
+                _ => envelope.named(Cas::nothing(call.action)),
             }),
             None => match honest(self) {
                 Ok(honest) => envelope.honest(honest, call.action, call.format),

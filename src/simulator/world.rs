@@ -8,6 +8,7 @@ use hyper::header::HOST;
 use tokio::time::Instant;
 
 use super::arrivals::{Arrival, Series};
+use super::ca_certificate::CaCertificate;
 use super::cas::UnknownInstance;
 use super::credentials_uri::CredentialsUri;
 use super::envelope::Envelope;
@@ -101,6 +102,39 @@ impl World {
     pub fn put_certificate(&self, identifier: &str, instance_id: &str) {
         let entry = (identifier.to_owned(), instance_id.to_owned());
         self.with(|state| state.cas.certificates.extend([entry]));
+    }
+
+    /// Adds a CA certificate to those that the instances tell of, or replaces the one with its identifier, be it put
+    /// or an instance's. So one instance can have several, each a name and a region of its own.
+    pub fn put_ca_certificate(&self, certificate: CaCertificate) {
+        let entry = (certificate.cert_identifier.clone(), certificate);
+        self.with(|state| state.cas.ca_certificates.extend([entry]));
+    }
+
+    /// Removes a CA certificate that was put; whether there was one. That of an instance goes with the instance.
+    pub fn remove_ca_certificate(&self, identifier: &str) -> bool {
+        self.with(|state| state.cas.ca_certificates.remove(identifier))
+            .is_some()
+    }
+
+    /// Refuses a user's calls of an action that is signed with a key: the permission is missing. At first none is.
+    pub fn deny(&self, user: &str, action: &str) {
+        let action = action.to_owned();
+        self.with(|state| state.denied.entry(user.to_owned()).or_default().insert(action));
+    }
+
+    /// Takes a `deny` back.
+    pub fn allow(&self, user: &str, action: &str) {
+        self.with(|state| {
+            if let Some(actions) = state.denied.get_mut(user) {
+                actions.remove(action);
+            }
+        });
+    }
+
+    /// Sets whether the actions that the API answers over https only are answered over http too; at first not.
+    pub fn allow_http(&self, allowed: bool) {
+        self.with(|state| state.http_allowed = allowed);
     }
 
     /// Sets how a question about an unknown instance is answered.

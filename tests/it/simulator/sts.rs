@@ -12,7 +12,7 @@ fn world_with_role() -> World {
     world
 }
 
-fn assuming(more: &[(&'static str, &'static str)]) -> Calling {
+fn assuming(more: &[(&'static str, &'static str)]) -> Calling<'static> {
     let mut parameters = vec![("RoleArn", ROLE), ("RoleSessionName", "tester")];
     for (name, value) in more {
         parameters.retain(|(known, _)| known != name);
