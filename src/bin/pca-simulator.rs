@@ -62,7 +62,7 @@ async fn main() -> anyhow::Result<()> {
     world.set_network(Network {
         there: flags.latency,
         back: flags.latency,
-        down: false,
+        ..Network::default()
     });
     for instance in telling(clock.now()) {
         world.put_instance(instance);

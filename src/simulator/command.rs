@@ -104,7 +104,7 @@ pub enum Command {
     SetCredentialsUri(Option<CredentialsUri>),
     /// Sets the cloud's clock this many seconds ahead (or, negative, behind).
     SetClockOffset(i64),
-    /// Sets the delays.
+    /// Sets the delays and losses.
     SetNetwork(Network),
 }
 

@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use hyper::header::HOST;
 use tokio::time::Instant;
@@ -15,7 +14,7 @@ use super::envelope::Envelope;
 use super::fault::{Fault, FaultId};
 use super::instance::Instance;
 use super::metadata::Metadata;
-use super::network::{Delay, Network};
+use super::network::{Network, Passage};
 use super::reply::Reply;
 use super::role::Role;
 use super::rules::Key;
@@ -157,7 +156,7 @@ impl World {
         self.with(|state| state.faults.clear());
     }
 
-    /// Sets how long calls are under way, and whether they get through.
+    /// Sets how long calls are under way, and whether they and their answers get through.
     pub fn set_network(&self, network: Network) {
         self.with(|state| state.network = network);
     }
@@ -234,11 +233,9 @@ impl World {
         })
     }
 
-    /// How long one call takes to the cloud, and its answer back; none if it does not get there.
-    pub(super) fn delays(&self) -> Option<(Duration, Duration)> {
-        let network = self.with(|state| state.network);
-        let pick = |delay: Delay| delay.pick(self.0.random.fraction());
-        (!network.down).then(|| (pick(network.there), pick(network.back)))
+    /// What the network does to one call that is sent now; none if it does not get there.
+    pub(super) fn passage(&self) -> Option<Passage> {
+        self.with(|state| state.network).passage(&self.0.random)
     }
 
     fn merged(&self, wanted: impl Fn(&str, &Arrival) -> bool) -> Vec<Arrival> {

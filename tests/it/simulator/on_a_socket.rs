@@ -162,6 +162,18 @@ async fn while_the_network_is_down_no_connection_holds() {
 }
 
 #[tokio::test]
+async fn a_dropped_call_arrives_and_its_connection_is_closed() {
+    let served = served().await;
+    served.world.set_network(Network {
+        drop_percent: 100,
+        ..Network::default()
+    });
+    let sent = served.client.send(served.signed(Scheme::default())).await;
+    assert!(matches!(sent, Err(TransportError::Closed(_))));
+    assert_eq!(served.world.arrivals("alice", ACTION).len(), 1);
+}
+
+#[tokio::test]
 async fn it_stops_when_told_to_even_while_a_call_hangs() {
     let served = served().await;
     served.world.set_fault(Fault::new(Oddity::NoAnswer));
@@ -199,7 +211,7 @@ async fn the_control_shows_what_was_told_and_no_secret() {
     );
     assert_eq!(
         seen["network"],
-        json!({ "there": "10ms..20ms", "back": "0ms..0ms", "down": false })
+        json!({ "there": "10ms..20ms", "back": "0ms..0ms", "down": false, "drop_percent": 0 })
     );
     assert_eq!(seen["users"]["new"], "carol");
     assert_eq!(
