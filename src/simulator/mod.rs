@@ -60,7 +60,7 @@ pub use oddity::{Oddity, SLOW};
 pub use reply::{Reply, Response};
 pub use role::Role;
 pub use rules::{DEFAULT_LIMIT, Key};
-pub use scenario::{EXAMPLE, EXAMPLE_ID, example, telling};
+pub use scenario::{EXAMPLE, EXAMPLE_ID, example, telling, telling_ca_certificates};
 pub use server::Server;
 pub use sts::DEFAULT_STS_LIMIT;
 pub use wire::Wire;

@@ -25,7 +25,7 @@ use aliyun_pca_exporter::model::{Reason, UnixMillis};
 use aliyun_pca_exporter::simulator::{
     ApiError, CaCertificate, CredentialsUri, DEFAULT_STS_LIMIT, Delay, EXAMPLE, EXAMPLE_ID, Fault, Instance,
     Key, Metadata, MetadataForms, Misbehaviour, Network, Oddity, Reply, Response, Role, SLOW, Server,
-    UnknownInstance, Wire, World, errors, example, telling,
+    UnknownInstance, Wire, World, errors, example, telling, telling_ca_certificates,
 };
 use hyper::body::Bytes;
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, DATE, HeaderName, HeaderValue};

@@ -490,3 +490,32 @@ fn an_odd_answer_to_a_call_that_would_be_refused_has_an_empty_list_of_certificat
     world.set_fault(Fault::new(Oddity::FieldsUnknown).on_action(LIST));
     assert_eq!(page(&world, &[("NextToken", "unknown")])["List"], json!([]));
 }
+
+#[test]
+fn the_telling_certificates_are_those_of_the_telling_instances_named_and_one_more() {
+    let world = world();
+    world.remove_instance(EXAMPLE_ID);
+    for instance in telling(START) {
+        world.put_instance(instance);
+    }
+    let own = page(&world, &[])["TotalCount"].as_u64().unwrap();
+    for certificate in telling_ca_certificates() {
+        world.put_ca_certificate(certificate);
+    }
+    let answer = page(&world, &[]);
+    let total = answer["TotalCount"].as_u64().unwrap();
+    assert_eq!(total, own + 1);
+    let instances = texts(&answer, "PrivateCaInstanceId");
+    let of_one = instances.iter().filter(|id| *id == "cas-member-healthy-sub");
+    assert_eq!(of_one.count(), 2);
+    let names: BTreeSet<_> = texts(&answer, "CommonName").into_iter().collect();
+    assert_eq!(names.len() as u64, total);
+    assert!(
+        names.iter().all(|name| name.starts_with("Example CA ")),
+        "{names:?}"
+    );
+    let identifiers = texts(&answer, "CertIdentifier");
+    let issuers = texts(&answer, "IssuerIdentifier");
+    assert!(issuers.iter().all(|issuer| identifiers.contains(issuer)));
+    assert!(texts(&answer, "PrivateCaRegionId").contains(&"eu-central-1".to_owned()));
+}
