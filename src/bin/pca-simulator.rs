@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 
 use aliyun_pca_exporter::host::{Clock, Random};
 use aliyun_pca_exporter::simulator::{
-    CredentialsUri, Delay, Key, Metadata, Network, Role, Server, World, telling,
+    CredentialsUri, Delay, Key, Metadata, Network, Role, Server, World, telling, telling_ca_certificates,
 };
 use anyhow::Context as _;
 use clap::Parser;
@@ -44,7 +44,7 @@ struct Flags {
     /// The secret of the key that is known (it guards nothing)
     #[arg(long, value_name = "SECRET", default_value = "testsecret")]
     access_key_secret: String,
-    /// How many calls of its user any sliding second may hold
+    /// How many calls of each action any sliding second may hold for its user
     #[arg(long, value_name = "CALLS", default_value_t = 10)]
     limit: usize,
     /// How long a call is under way, and its answer back: 50ms, or a range such as 0ms..200ms
@@ -62,10 +62,13 @@ async fn main() -> anyhow::Result<()> {
     world.set_network(Network {
         there: flags.latency,
         back: flags.latency,
-        down: false,
+        ..Network::default()
     });
     for instance in telling(clock.now()) {
         world.put_instance(instance);
+    }
+    for certificate in telling_ca_certificates() {
+        world.put_ca_certificate(certificate);
     }
     world.put_role(Role::new(ROLE, USER).trusting(USER).trusting(OIDC_PROVIDER));
     world.put_oidc_token(OIDC_PROVIDER, OIDC_TOKEN, None);
@@ -103,7 +106,13 @@ fn welcome(address: &str) -> String {
         r#"{"put_instance": {"InstanceId": "cas-member-new", "Status": "USED", "Type": "SUB_ROOT"}}"#,
         r#"{"remove_instance": "cas-member-healthy-sub"}"#,
         r#"{"put_certificate": {"identifier": "160ae6bb538d538c70c01f81dcf2", "instance_id": "cas-member-healthy-sub"}}"#,
+        r#"{"put_ca_certificate": {"CertIdentifier": "1ef78be5", "PrivateCaInstanceId": "cas-member-healthy-root", "Status": "ISSUE", "CommonName": "Example CA 2026", "PrivateCaRegionId": "cn-hangzhou"}}"#,
+        r#"{"remove_ca_certificate": "1ef78be5"}"#,
         r#"{"set_unknown_instance": "empty_list"}"#,
+        r#"{"deny": {"user": "default", "action": "ListPcaCaCertificate"}}"#,
+        r#"{"allow": {"user": "default", "action": "ListPcaCaCertificate"}}"#,
+        r#"{"allow_http": false}"#,
+        r#"{"allow_http": true}"#,
         r#"{"set_clock_offset": -1200}"#,
         r#"{"set_limit": {"user": "default", "calls": 5}}"#,
         r#"{"set_sts_limit": {"user": "default", "calls": 50}}"#,
@@ -113,7 +122,7 @@ fn welcome(address: &str) -> String {
         r#"{"set_metadata": {"role": "pca-reader", "user": "default", "forms": "older_only", "newline": true, "lasts_seconds": 900}}"#,
         r#"{"set_metadata": null}"#,
         r#"{"set_credentials_uri": {"path": "/keys", "user": "default", "lasts_seconds": 900}}"#,
-        r#"{"set_network": {"there": "0ms..200ms", "back": "0ms..200ms"}}"#,
+        r#"{"set_network": {"there": "0ms..200ms", "back": "0ms..200ms", "drop_percent": 2}}"#,
         r#"{"set_network": {"down": true}}"#,
         r#"{"set_network": {}}"#,
         r#"{"put_key": {"access_key_id": "STS.id", "access_key_secret": "secret", "security_token": "token", "user": "default"}}"#,

@@ -28,6 +28,8 @@ pub(super) struct Call {
     /// The action's own parameters, those of the scheme taken out.
     pub(super) parameters: BTreeMap<String, String>,
     pub(super) format: Format,
+    /// Whether it came without encryption.
+    pub(super) over_http: bool,
     proof: Proof,
 }
 
@@ -150,6 +152,7 @@ impl Call {
             token: header(headers, "x-acs-security-token"),
             parameters,
             format: Format::Json,
+            over_http: over_http(request),
             proof: Proof::Acs3 {
                 canonical_request: acs3::canonical_request(
                     request.method.as_str(),
@@ -190,6 +193,7 @@ impl Call {
             nonce: take("SignatureNonce").unwrap_or_default(),
             token: take("SecurityToken"),
             format,
+            over_http: over_http(request),
             proof: Proof::HmacSha1 {
                 string_to_sign,
                 signature,
@@ -214,6 +218,10 @@ pub(super) fn path(request: &HttpRequest) -> &str {
 /// The query of a request's URL.
 pub(super) fn query(request: &HttpRequest) -> &str {
     request.url.split_once('?').map_or("", |(_, query)| query)
+}
+
+fn over_http(request: &HttpRequest) -> bool {
+    request.url.starts_with("http://")
 }
 
 /// Access key id, names of the signed headers, signature.

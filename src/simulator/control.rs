@@ -1,100 +1,28 @@
-//! Telling a served world what to do, in JSON: `GET /simulator/` shows it, `POST /simulator/` takes one `Command`.
+//! Telling a served world what to do, over HTTP: `GET /simulator/` shows it, `POST /simulator/` takes one `Command`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use hyper::body::Bytes;
 use hyper::header::ALLOW;
 use hyper::{Method, StatusCode};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::ca_certificate::CaCertificate;
 use super::cas::UnknownInstance;
+use super::command::Command;
 use super::credentials_uri::CredentialsUri;
-use super::fault::{Active, Fault, FaultId};
+use super::fault::Active;
 use super::instance::Instance;
 use super::metadata::Metadata;
 use super::network::Network;
 use super::oddity::Oddity;
 use super::reply::{self, Response};
 use super::role::Role;
-use super::rules::Key;
 use super::world::World;
-use crate::model::UnixMillis;
-use crate::secret::Secret;
 
 /// The one path, without its slash at the end.
 const PATH: &str = "/simulator";
-
-/// What a world can be told.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub enum Command {
-    /// Sets a fault; the answer has its `id`.
-    SetFault(Fault),
-    /// Removes a fault by its id.
-    RemoveFault(FaultId),
-    /// Removes every fault.
-    ClearFaults {},
-    /// Adds an instance or replaces the one with its id; the fields are named as in the API.
-    PutInstance(Instance),
-    /// Removes the instance with this id.
-    RemoveInstance(String),
-    /// Says which instance issued a client or server certificate.
-    PutCertificate {
-        /// The certificate's id.
-        identifier: String,
-        /// The instance's id.
-        instance_id: String,
-    },
-    /// Sets how a question about an unknown instance is answered.
-    SetUnknownInstance(UnknownInstance),
-    /// Adds a key or replaces what belongs to its id.
-    PutKey {
-        /// The key's id.
-        access_key_id: String,
-        /// Its secret.
-        access_key_secret: Secret,
-        /// The token that must come with it.
-        #[serde(default)]
-        security_token: Option<Secret>,
-        /// Whose it is.
-        user: String,
-    },
-    /// Sets how many calls any sliding second may hold for a user and action.
-    SetLimit {
-        /// The user.
-        user: String,
-        /// The calls.
-        calls: usize,
-    },
-    /// The same for calls of STS.
-    SetStsLimit {
-        /// The user.
-        user: String,
-        /// The calls.
-        calls: usize,
-    },
-    /// Adds a role or replaces the one with its ARN.
-    PutRole(Role),
-    /// Says that an identity provider has issued a token.
-    PutOidcToken {
-        /// The provider's ARN.
-        provider_arn: String,
-        /// The token.
-        token: Secret,
-        /// After how many seconds it is of no use (0: at once); never, if left out.
-        #[serde(default)]
-        expires_in: Option<i64>,
-    },
-    /// Sets what the metadata service shows; null for no such service.
-    SetMetadata(Option<Metadata>),
-    /// Sets where keys are handed out to whoever asks; null for nowhere.
-    SetCredentialsUri(Option<CredentialsUri>),
-    /// Sets the cloud's clock this many seconds ahead (or, negative, behind).
-    SetClockOffset(i64),
-    /// Sets the delays.
-    SetNetwork(Network),
-}
 
 /// What is to see of a world; no secret.
 #[derive(Serialize)]
@@ -108,6 +36,9 @@ struct Report<'a> {
     /// Those that differ from the default.
     limits: &'a BTreeMap<String, usize>,
     sts_limits: &'a BTreeMap<String, usize>,
+    /// By user.
+    denied: &'a BTreeMap<String, BTreeSet<String>>,
+    http_allowed: bool,
     roles: Vec<&'a Role>,
     metadata: Option<&'a Metadata>,
     credentials_uri: Option<&'a CredentialsUri>,
@@ -115,6 +46,8 @@ struct Report<'a> {
     calls: Vec<Calls<'a>>,
     refusals: &'a BTreeMap<String, u64>,
     instances: Vec<&'a Instance>,
+    /// Those that were put.
+    ca_certificates: Vec<&'a CaCertificate>,
     odd_answers: &'static [Oddity],
 }
 
@@ -156,58 +89,6 @@ pub(super) fn answer(world: &World, method: &Method, path: &str, body: &Bytes) -
     }
 }
 
-impl World {
-    /// Does what a command says; what there is to tell about it, or why there was nothing to do it to.
-    pub fn obey(&self, command: Command) -> Result<Value, &'static str> {
-        let found = |found: bool, what| found.then_some(()).ok_or(what);
-        match command {
-            Command::SetFault(fault) => return Ok(json!({ "id": self.set_fault(fault) })),
-            Command::RemoveFault(id) => found(self.remove_fault(id), "there is no fault with this id")?,
-            Command::ClearFaults {} => self.clear_faults(),
-            Command::PutInstance(instance) => self.put_instance(instance),
-            Command::RemoveInstance(id) => {
-                found(self.remove_instance(&id), "there is no instance with this id")?;
-            }
-            Command::PutCertificate {
-                identifier,
-                instance_id,
-            } => self.put_certificate(&identifier, &instance_id),
-            Command::SetUnknownInstance(answer) => self.set_unknown_instance(answer),
-            Command::PutKey {
-                access_key_id,
-                access_key_secret: secret,
-                security_token: token,
-                user,
-            } => self.put_key(
-                &access_key_id,
-                Key {
-                    user,
-                    secret,
-                    token,
-                    expires: None,
-                },
-            ),
-            Command::SetLimit { user, calls } => self.set_limit(&user, calls),
-            Command::SetStsLimit { user, calls } => self.set_sts_limit(&user, calls),
-            Command::PutRole(role) => self.put_role(role),
-            Command::PutOidcToken {
-                provider_arn,
-                token,
-                expires_in,
-            } => {
-                let end =
-                    |seconds: i64| UnixMillis(self.now().0.saturating_add(seconds.saturating_mul(1000)));
-                self.put_oidc_token(&provider_arn, token.expose(), expires_in.map(end));
-            }
-            Command::SetMetadata(metadata) => self.set_metadata(metadata),
-            Command::SetCredentialsUri(uri) => self.set_credentials_uri(uri),
-            Command::SetClockOffset(seconds) => self.set_clock_offset(seconds.saturating_mul(1000)),
-            Command::SetNetwork(network) => self.set_network(network),
-        }
-        Ok(json!({}))
-    }
-}
-
 fn report(world: &World) -> Value {
     let now = world.now().to_string();
     world.with(|state| {
@@ -223,6 +104,8 @@ fn report(world: &World) -> Value {
                 .collect(),
             limits: &state.limits,
             sts_limits: &state.sts.limits,
+            denied: &state.denied,
+            http_allowed: state.http_allowed,
             roles: state.sts.roles.values().collect(),
             metadata: state.metadata.instance.as_ref(),
             credentials_uri: state.credentials_uri.as_ref(),
@@ -240,6 +123,7 @@ fn report(world: &World) -> Value {
                 .collect(),
             refusals: state.arrivals.refusals(),
             instances: state.cas.instances.values().collect(),
+            ca_certificates: state.cas.ca_certificates.values().collect(),
             odd_answers: Oddity::ALL,
         })
     })

@@ -37,6 +37,15 @@ impl ApiError {
         }
     }
 
+    /// The refusal of a call that the user may not make.
+    pub(super) fn no_permission() -> Self {
+        Self::new(
+            "NoPermission",
+            403,
+            "You are not authorized to do this action. You should be authorized by RAM.",
+        )
+    }
+
     /// The body in the order of the API's own.
     pub(super) fn body(&self, host: &str, request_id: &str) -> serde_json::Value {
         json!({

@@ -17,16 +17,21 @@
 //! with themselves.
 
 mod arrivals;
+mod ca_certificate;
+mod ca_certificate_list;
 mod call;
 mod cas;
+mod command;
 mod control;
 mod credentials_uri;
+mod envelope;
 mod error;
 mod fault;
 mod format;
 mod instance;
 mod metadata;
 mod network;
+mod odd_list;
 mod oddity;
 mod oidc;
 mod reply;
@@ -42,8 +47,9 @@ mod wire;
 mod world;
 
 pub use arrivals::Arrival;
+pub use ca_certificate::CaCertificate;
 pub use cas::UnknownInstance;
-pub use control::Command;
+pub use command::Command;
 pub use credentials_uri::CredentialsUri;
 pub use error::{ApiError, errors};
 pub use fault::{Fault, FaultId, Misbehaviour, Scope, Times};
@@ -54,7 +60,7 @@ pub use oddity::{Oddity, SLOW};
 pub use reply::{Reply, Response};
 pub use role::Role;
 pub use rules::{DEFAULT_LIMIT, Key};
-pub use scenario::{EXAMPLE, EXAMPLE_ID, example, telling};
+pub use scenario::{EXAMPLE, EXAMPLE_ID, example, telling, telling_ca_certificates};
 pub use server::Server;
 pub use sts::DEFAULT_STS_LIMIT;
 pub use wire::Wire;

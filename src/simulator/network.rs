@@ -1,4 +1,5 @@
-//! The way to the cloud and back: how long a call is under way. What happens to it there is `World`'s business.
+//! The way to the cloud and back: how long a call is under way, and whether its answer gets through. What happens to
+//! it there is `World`'s business.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,7 +7,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// Both ways. Up and without delay by default.
+use crate::host::Random;
+
+/// Both ways. Up, without delay and without loss by default.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Network {
@@ -16,6 +19,17 @@ pub struct Network {
     pub back: Delay,
     /// Nobody gets through: connections are refused (on a socket: closed unanswered), and nothing arrives.
     pub down: bool,
+    /// Of how many calls in a hundred, picked at random, the connection is closed at the moment at which the answer
+    /// would come. Those calls have arrived, and count. 100 or more: of all.
+    pub drop_percent: u8,
+}
+
+/// What the network does to one call.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Passage {
+    pub(super) there: Duration,
+    pub(super) back: Duration,
+    pub(super) dropped: bool,
 }
 
 /// A range of delays, each equally likely: `0ms..200ms`, or `50ms` for always the same.
@@ -31,6 +45,18 @@ pub struct Delay {
 #[error("{0:?} is no delay; expected one such as 50ms, 2s or 0ms..200ms, the smaller end first")]
 pub struct DelayError(String);
 
+impl Network {
+    /// What happens to the next call; none if it does not get there.
+    pub(super) fn passage(self, random: &Random) -> Option<Passage> {
+        (!self.down).then(|| Passage {
+            there: self.there.pick(random.fraction()),
+            back: self.back.pick(random.fraction()),
+            // Without losses nothing is drawn, so that all else stays as it was for the same seed.
+            dropped: self.drop_percent > 0 && random.fraction() * 100.0 < f64::from(self.drop_percent),
+        })
+    }
+}
+
 impl Delay {
     /// From `least` to `most`, or always `least` where that is the larger one.
     pub fn between(least: Duration, most: Duration) -> Self {
@@ -41,7 +67,7 @@ impl Delay {
     }
 
     /// The delay of one call; `fraction` runs from 0 to 1.
-    pub(super) fn pick(self, fraction: f64) -> Duration {
+    fn pick(self, fraction: f64) -> Duration {
         self.least + self.spread.mul_f64(fraction)
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use hyper::StatusCode;
 use hyper::header::LOCATION;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::error::ApiError;
 use super::format::Format;
@@ -23,7 +23,12 @@ const HTML: &str =
 
 macro_rules! oddities {
     ($($(#[$doc:meta])+ $name:ident => $expected:expr,)+) => {
-        /// One odd answer. Those that change the list need a call about a known instance.
+        /// One odd answer. Those that change the list need a call about a known instance, or a page of CA
+        /// certificates that is not empty; whatever has no list they leave as it is.
+        ///
+        /// With CA certificates, the id that an entry is without is its instance's, the numbers are `MaxResults` and
+        /// `TotalCount`, and two oddities change nothing: `OtherIdOnly`, since no id was asked for, and `TimesZero`,
+        /// since there are no times.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
         #[serde(rename_all = "snake_case")]
         pub enum Oddity { $($(#[$doc])+ $name,)+ }
@@ -32,7 +37,7 @@ macro_rules! oddities {
             /// Every one.
             pub const ALL: &[Self] = &[$(Self::$name,)+];
 
-            /// The reason that a poll must fail with, none where it must succeed.
+            /// The reason that a poll of an instance must fail with, none where it must succeed.
             pub const fn expected(self) -> Option<Reason> {
                 match self { $(Self::$name => $expected,)+ }
             }
@@ -83,7 +88,7 @@ oddities! {
     ListObject => Some(Reason::Decode),
     /// The list holds null.
     ListOfNull => Some(Reason::Decode),
-    /// The entry has no `InstanceId`.
+    /// The entry has no id of an instance.
     EntryWithoutId => Some(Reason::Decode),
     /// The entry is about another instance.
     OtherIdOnly => Some(Reason::Decode),
@@ -99,9 +104,9 @@ oddities! {
     NumbersNull => None,
     /// Times of 0, which is as good as absent.
     TimesZero => None,
-    /// The instance twice: first as `BUY` without times, then as it is.
+    /// The first entry twice: as `BUY` with nothing but its ids, then as it is.
     IdTwice => None,
-    /// A `Status` and a `Type` of tomorrow.
+    /// A `Status` and, of an instance, a `Type` of tomorrow.
     WordsUnknown => None,
     /// Fields of tomorrow.
     FieldsUnknown => None,
@@ -116,15 +121,6 @@ oddities! {
     /// The answer, half a second late.
     SlowAnswer => None,
 }
-
-const NUMBERS: [&str; 5] = [
-    "CertTotalCount",
-    "CertIssuedCount",
-    "BeforeTime",
-    "AfterTime",
-    "UseExpireTime",
-];
-const TIMES: &[&str] = NUMBERS.split_at(2).1;
 
 impl Oddity {
     /// What goes back instead of the `honest` answer, an object with its list.
@@ -202,71 +198,6 @@ impl Oddity {
             _ => return None,
         };
         Some(reply::response(StatusCode::OK, Format::Json.content_type(), body))
-    }
-
-    /// The honest object, changed.
-    fn changed(self, mut honest: Value) -> Value {
-        // An answer of another product has no list to spoil.
-        let Some(list) = honest.get_mut("InstanceStatusList").map(Value::take) else {
-            return honest;
-        };
-        let first = list.get(0).cloned().unwrap_or_default();
-        honest["InstanceStatusList"] = match self {
-            Self::ListNull => Value::Null,
-            Self::ListText => json!("none"),
-            Self::ListObject => first,
-            Self::ListOfNull => json!([null]),
-            Self::TopLevelList => return list,
-            Self::ListAbsent => {
-                honest
-                    .as_object_mut()
-                    .map(|fields| fields.remove("InstanceStatusList"));
-                return honest;
-            }
-            Self::IdTwice => json!([{ "InstanceId": first["InstanceId"], "Status": "BUY" }, first]),
-            _ => match list {
-                Value::Array(entries) => entries
-                    .into_iter()
-                    .map(|entry| self.changed_entry(entry))
-                    .collect(),
-                other => other,
-            },
-        };
-        honest
-    }
-
-    fn changed_entry(self, mut entry: Value) -> Value {
-        let Some(fields) = entry.as_object_mut() else {
-            return entry;
-        };
-        let mut put = |names: &[&str], change: fn(&Value) -> Value| {
-            for name in names {
-                if let Some(value) = fields.get_mut(*name) {
-                    *value = change(value);
-                }
-            }
-        };
-        match self {
-            Self::NumbersAsText => put(&NUMBERS, |number| json!(number.to_string())),
-            // Below 2^53 every whole number is a float, which JSON then writes with `.0`.
-            Self::NumbersAsFloats => put(&NUMBERS, |number| json!(number.as_f64())),
-            Self::NumbersFractional => put(&NUMBERS, |number| {
-                json!(number.as_f64().map(|number| number + 0.5))
-            }),
-            Self::NumbersHuge => put(&NUMBERS, |_| json!(1e300)),
-            Self::NumbersNull => put(&NUMBERS, |_| Value::Null),
-            Self::TimesZero => put(TIMES, |_| json!(0)),
-            Self::OtherIdOnly => put(&["InstanceId"], |_| json!("cas-member-other")),
-            Self::WordsUnknown => put(&["Status", "Type"], |_| json!("TOMORROW")),
-            Self::EntryWithoutId => {
-                fields.remove("InstanceId");
-            }
-            Self::FieldsUnknown => {
-                fields.insert("Tomorrow".to_owned(), json!({ "Nested": [1, null, "中"] }));
-            }
-            _ => {}
-        }
-        entry
     }
 }
 

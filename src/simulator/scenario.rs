@@ -1,5 +1,7 @@
-//! A dozen instances that tell everything, for the demo and the tests alike; and the vendor's own example.
+//! A dozen instances that tell everything, with their CA certificates, for the demo and the tests alike; and the
+//! vendor's own example.
 
+use super::ca_certificate::CaCertificate;
 use super::instance::Instance;
 use crate::aliyun::sign::acs3;
 use crate::model::UnixMillis;
@@ -56,8 +58,7 @@ pub fn telling(now: UnixMillis) -> Vec<Instance> {
         before_time: day(-2 * 365),
         after_time: day(8 * 365),
         use_expire_time: day(300),
-        // Any 32 hex digits that differ between instances.
-        identifier: Some(acs3::hash(name.as_bytes()).chars().take(32).collect()),
+        identifier: Some(identifier(name)),
     };
     let sub_root = |name: &str| Instance {
         ca_type: Some("SUB_ROOT".to_owned()),
@@ -113,6 +114,45 @@ pub fn telling(now: UnixMillis) -> Vec<Instance> {
             ..root("unknown-status")
         },
     ]
+}
+
+/// The CA certificates of the telling instances, each with a name of its own: roots issued by themselves,
+/// intermediates by the healthy root. The instance with 20 days left is in Frankfurt, and the healthy intermediate has
+/// a certificate from before its present one.
+pub fn telling_ca_certificates() -> Vec<CaCertificate> {
+    // When it is changes nothing about which certificates there are.
+    let instances = telling(UnixMillis(0));
+    let own = instances.iter().filter_map(|instance| {
+        let own = CaCertificate::of(instance)?;
+        let is_root = instance.ca_type.as_deref() == Some("ROOT");
+        let issuer = if is_root {
+            own.cert_identifier.clone()
+        } else {
+            identifier("healthy-root")
+        };
+        let name = instance.instance_id.trim_start_matches("cas-member-");
+        Some(CaCertificate {
+            common_name: Some(format!("Example CA {}", name.replace('-', " "))),
+            issuer_identifier: Some(issuer),
+            private_ca_region_id: match name {
+                "20-days-left" => Some("eu-central-1".to_owned()),
+                _ => own.private_ca_region_id,
+            },
+            ..own
+        })
+    });
+    let former = CaCertificate {
+        status: Some("REVOKE".to_owned()),
+        common_name: Some("Example CA healthy sub 2024".to_owned()),
+        issuer_identifier: Some(identifier("healthy-root")),
+        ..CaCertificate::new(&identifier("healthy-sub 2024"), "cas-member-healthy-sub")
+    };
+    own.chain([former]).collect()
+}
+
+/// Any 32 hex digits that differ between certificates.
+fn identifier(name: &str) -> String {
+    acs3::hash(name.as_bytes()).chars().take(32).collect()
 }
 
 #[cfg(test)]

@@ -55,9 +55,10 @@ enum End {
 }
 
 impl Server {
-    /// Listens on `address`; port 0 takes a free one.
+    /// Listens on `address`; port 0 takes a free one. It speaks plain http, so from now on the world allows that.
     pub async fn bind(address: SocketAddr, world: World) -> io::Result<Self> {
         let listener = TcpListener::bind(address).await?;
+        world.allow_http(true);
         Ok(Self {
             address: listener.local_addr()?,
             listener,

@@ -1,17 +1,15 @@
 //! What can change in a world, and the way of a request through it: which service it is for, whether the rules let
 //! it in, and what goes back. What each service says is in its own file.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use hyper::StatusCode;
-use hyper::header::HeaderName;
-use serde_json::{Value, json};
-use tokio::time::Instant;
 
 use super::arrivals::Arrivals;
 use super::call::{self, Call};
 use super::cas::Cas;
 use super::credentials_uri::{self, CredentialsUri};
+use super::envelope::Envelope;
 use super::error::ApiError;
 use super::fault::{Faults, Misbehaviour};
 use super::format::Format;
@@ -24,7 +22,6 @@ use super::sessions::Sessions;
 use super::sts::{ASSUME_ROLE_WITH_OIDC, Asker, Sts};
 use super::under_way::UnderWay;
 use crate::host::HttpRequest;
-use crate::model::UnixMillis;
 
 /// The user of calls whose key is unknown or that have none, and the action of calls that cannot be read.
 pub(super) const UNKNOWN: &str = "unknown";
@@ -35,6 +32,9 @@ pub(super) struct State {
     pub(super) keys: BTreeMap<String, Key>,
     pub(super) sessions: Sessions,
     pub(super) limits: BTreeMap<String, usize>,
+    /// The actions that are refused, by user.
+    pub(super) denied: BTreeMap<String, BTreeSet<String>>,
+    pub(super) http_allowed: bool,
     pub(super) cas: Cas,
     pub(super) sts: Sts,
     pub(super) metadata: MetadataService,
@@ -45,16 +45,6 @@ pub(super) struct State {
     pub(super) under_way: UnderWay,
     pub(super) clock_offset_millis: i64,
     nonces: Nonces,
-}
-
-/// When a request arrives, where its answer goes, and how that is named.
-pub(super) struct Envelope<'a> {
-    /// By the clock that windows are measured with. Read under the lock, so that arrivals stand in order.
-    pub(super) at: Instant,
-    /// By the cloud's wall clock.
-    pub(super) now: UnixMillis,
-    pub(super) host: &'a str,
-    pub(super) request_id: String,
 }
 
 /// A call that the rules have let in.
@@ -115,13 +105,7 @@ impl State {
                 self.limits.get(user).copied().unwrap_or(DEFAULT_LIMIT)
             },
         };
-        let welcome = rules::admit(&arriving, &mut self.nonces).and_then(|()| {
-            if for_sts {
-                Sts::check(&call.version)
-            } else {
-                Cas::check(&call.version, &call.action)
-            }
-        });
+        let welcome = rules::admit(&arriving, &mut self.nonces).and_then(|()| self.check_action(call, user));
         if let Err(refusal) = welcome {
             return self.refuse(&refusal, call.format, envelope);
         }
@@ -141,10 +125,31 @@ impl State {
                     .sts
                     .assume_role(&asker, &call.parameters, envelope.now, sessions)
             } else {
-                state.cas.instance_status(&call.parameters)
+                state.cas.answer(&call.action, &call.parameters)
             };
             answer.map(Honest::Api)
         })
+    }
+
+    /// Whether there is such an action, it may come this way, and the user may use it.
+    fn check_action(&self, call: &Call, user: &str) -> Result<(), ApiError> {
+        if Sts::has(&call.action) {
+            Sts::check(&call.version)?;
+        } else {
+            Cas::check(&call.version, &call.action)?;
+        }
+        if Cas::is_https_only(&call.action) && call.over_http && !self.http_allowed {
+            return Err(ApiError::new(
+                "InvalidProtocol.NeedSsl",
+                400,
+                "Your request is denied as lack of ssl protect.",
+            ));
+        }
+        let denied = self.denied.get(user);
+        if denied.is_some_and(|actions| actions.contains(&call.action)) {
+            return Err(ApiError::no_permission());
+        }
+        Ok(())
     }
 
     fn assume_role_with_oidc(&mut self, request: &HttpRequest, envelope: &Envelope<'_>) -> Reply {
@@ -211,10 +216,10 @@ impl State {
                 Ok(Honest::Api(answer)) => envelope.named(answer),
                 Ok(Honest::Plain(answer)) => answer,
                 // A call about nothing known has an honest answer too: the empty list.
-                _ => envelope.named(json!({ "InstanceStatusList": [] })),
+                _ => envelope.named(Cas::nothing(call.action)),
             }),
             None => match honest(self) {
-                Ok(honest) => envelope.honest(honest, call),
+                Ok(honest) => envelope.honest(honest, call.action, call.format),
                 Err(refusal) if Sts::has(call.action) => self.refuse(&refusal, call.format, envelope),
                 Err(refusal) => envelope.refusal(&refusal, call.format),
             },
@@ -237,37 +242,6 @@ impl State {
     ) -> usize {
         let when = (envelope.at, envelope.now);
         self.arrivals.record(user, action, access_key_id, instance, when)
-    }
-}
-
-impl Envelope<'_> {
-    fn named(&self, mut answer: Value) -> Value {
-        answer["RequestId"] = json!(self.request_id);
-        answer
-    }
-
-    fn honest(&self, honest: Honest, call: &Admitted<'_>) -> Reply {
-        let response = match honest {
-            Honest::Api(answer) => {
-                let root = format!("{}Response", call.action);
-                let body = call.format.render(&root, &self.named(answer));
-                let mut response = reply::response(StatusCode::OK, call.format.content_type(), body);
-                let name = HeaderName::from_static("x-acs-request-id");
-                reply::set(&mut response, name, &self.request_id);
-                response
-            }
-            Honest::Plain(answer) => {
-                let kind = Format::Json.content_type();
-                reply::response(StatusCode::OK, kind, answer.to_string())
-            }
-            Honest::Text(text) => reply::response(StatusCode::OK, "text/plain", text),
-            Honest::Status(status) => reply::response(status, "text/html", format!("<html>{status}</html>")),
-        };
-        Reply::Whole(response)
-    }
-
-    fn refusal(&self, error: &ApiError, format: Format) -> Reply {
-        Reply::Whole(error.response(format, self.host, &self.request_id))
     }
 }
 

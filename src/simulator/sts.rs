@@ -169,11 +169,7 @@ impl Asker<'_> {
                 if role.trusted.contains(*name) && named {
                     return Ok(());
                 }
-                Err(ApiError::new(
-                    "NoPermission",
-                    403,
-                    "You are not authorized to do this action. You should be authorized by RAM.",
-                ))
+                Err(ApiError::no_permission())
             }
             Self::Provider { arn, .. } if role.trusted.contains(*arn) => Ok(()),
             Self::Provider { .. } => Err(ApiError::new(

@@ -1,4 +1,4 @@
-//! The way to a `World`: the delays of its network, and the `Transport` for callers in the same process.
+//! The way to a `World`: the delays and losses of its network, and the `Transport` for callers in the same process.
 //!
 //! What is on its way arrives, whatever becomes of the caller: a call that was given up after a timeout still
 //! counts at the cloud. So the arrival is a task of its own, detached from the caller's future.
@@ -35,15 +35,16 @@ impl Wire {
 
     /// One exchange, delays included; what `Reply` asks for beyond that is left to whoever hands it over.
     pub(super) async fn exchange(&self, request: HttpRequest) -> Reply {
-        let Some((there, back)) = self.world.delays() else {
+        let Some(passage) = self.world.passage() else {
             return Reply::Refused;
         };
         let (answered, answer) = oneshot::channel();
         let world = self.world.clone();
         self.under_way.spawn(async move {
-            pause(there).await;
+            pause(passage.there).await;
             let reply = world.receive(&request);
-            pause(back).await;
+            pause(passage.back).await;
+            let reply = if passage.dropped { Reply::Closed } else { reply };
             // A caller that has given up meanwhile is no concern of the cloud's.
             let _ = answered.send(reply);
         });

@@ -2,22 +2,23 @@
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use hyper::header::HOST;
 use tokio::time::Instant;
 
 use super::arrivals::{Arrival, Series};
+use super::ca_certificate::CaCertificate;
 use super::cas::UnknownInstance;
 use super::credentials_uri::CredentialsUri;
+use super::envelope::Envelope;
 use super::fault::{Fault, FaultId};
 use super::instance::Instance;
 use super::metadata::Metadata;
-use super::network::{Delay, Network};
+use super::network::{Network, Passage};
 use super::reply::Reply;
 use super::role::Role;
 use super::rules::Key;
-use super::state::{Envelope, State};
+use super::state::State;
 use super::sts::OidcToken;
 use crate::host::{Clock, HttpRequest, Random};
 use crate::model::UnixMillis;
@@ -102,6 +103,39 @@ impl World {
         self.with(|state| state.cas.certificates.extend([entry]));
     }
 
+    /// Adds a CA certificate to those that the instances tell of, or replaces the one with its identifier, be it put
+    /// or an instance's. So one instance can have several, each a name and a region of its own.
+    pub fn put_ca_certificate(&self, certificate: CaCertificate) {
+        let entry = (certificate.cert_identifier.clone(), certificate);
+        self.with(|state| state.cas.ca_certificates.extend([entry]));
+    }
+
+    /// Removes a CA certificate that was put; whether there was one. That of an instance goes with the instance.
+    pub fn remove_ca_certificate(&self, identifier: &str) -> bool {
+        self.with(|state| state.cas.ca_certificates.remove(identifier))
+            .is_some()
+    }
+
+    /// Refuses a user's calls of an action that is signed with a key: the permission is missing. At first none is.
+    pub fn deny(&self, user: &str, action: &str) {
+        let action = action.to_owned();
+        self.with(|state| state.denied.entry(user.to_owned()).or_default().insert(action));
+    }
+
+    /// Takes a `deny` back.
+    pub fn allow(&self, user: &str, action: &str) {
+        self.with(|state| {
+            if let Some(actions) = state.denied.get_mut(user) {
+                actions.remove(action);
+            }
+        });
+    }
+
+    /// Sets whether the actions that the API answers over https only are answered over http too; at first not.
+    pub fn allow_http(&self, allowed: bool) {
+        self.with(|state| state.http_allowed = allowed);
+    }
+
     /// Sets how a question about an unknown instance is answered.
     pub fn set_unknown_instance(&self, answer: UnknownInstance) {
         self.with(|state| state.cas.unknown = answer);
@@ -122,7 +156,7 @@ impl World {
         self.with(|state| state.faults.clear());
     }
 
-    /// Sets how long calls are under way, and whether they get through.
+    /// Sets how long calls are under way, and whether they and their answers get through.
     pub fn set_network(&self, network: Network) {
         self.with(|state| state.network = network);
     }
@@ -199,11 +233,9 @@ impl World {
         })
     }
 
-    /// How long one call takes to the cloud, and its answer back; none if it does not get there.
-    pub(super) fn delays(&self) -> Option<(Duration, Duration)> {
-        let network = self.with(|state| state.network);
-        let pick = |delay: Delay| delay.pick(self.0.random.fraction());
-        (!network.down).then(|| (pick(network.there), pick(network.back)))
+    /// What the network does to one call that is sent now; none if it does not get there.
+    pub(super) fn passage(&self) -> Option<Passage> {
+        self.with(|state| state.network).passage(&self.0.random)
     }
 
     fn merged(&self, wanted: impl Fn(&str, &Arrival) -> bool) -> Vec<Arrival> {

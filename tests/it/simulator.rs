@@ -1,5 +1,6 @@
 //! The simulator: every rule accepts and refuses, every fault is what it says, in process and on a socket.
 
+mod ca_certificates;
 mod faults;
 mod in_process;
 mod instances;
@@ -22,9 +23,9 @@ use aliyun_pca_exporter::host::{
 };
 use aliyun_pca_exporter::model::{Reason, UnixMillis};
 use aliyun_pca_exporter::simulator::{
-    ApiError, CredentialsUri, DEFAULT_STS_LIMIT, Delay, EXAMPLE, EXAMPLE_ID, Fault, Instance, Key, Metadata,
-    MetadataForms, Misbehaviour, Network, Oddity, Reply, Response, Role, SLOW, Server, UnknownInstance, Wire,
-    World, errors, example, telling,
+    ApiError, CaCertificate, CredentialsUri, DEFAULT_STS_LIMIT, Delay, EXAMPLE, EXAMPLE_ID, Fault, Instance,
+    Key, Metadata, MetadataForms, Misbehaviour, Network, Oddity, Reply, Response, Role, SLOW, Server,
+    UnknownInstance, Wire, World, errors, example, telling, telling_ca_certificates,
 };
 use hyper::body::Bytes;
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, DATE, HeaderName, HeaderValue};
@@ -112,18 +113,18 @@ fn temporary() -> Credentials {
 }
 
 /// A signed call, each field of which a test can spoil before it is signed.
-struct Calling {
+struct Calling<'a> {
     scheme: Scheme,
     credentials: Credentials,
     version: &'static str,
     action: &'static str,
-    parameters: Vec<(&'static str, &'static str)>,
+    parameters: Vec<(&'a str, &'a str)>,
     endpoint: String,
     time: UnixMillis,
     nonce: String,
 }
 
-fn calling() -> Calling {
+fn calling() -> Calling<'static> {
     Calling {
         scheme: Scheme::default(),
         credentials: plain(),
@@ -136,7 +137,7 @@ fn calling() -> Calling {
     }
 }
 
-impl Calling {
+impl Calling<'_> {
     fn signed(self) -> HttpRequest {
         let request = Request {
             endpoint: self.endpoint.parse().unwrap(),

@@ -11,7 +11,7 @@ import sys
 import urllib.request
 
 from alibabacloud_cas20200630.client import Client
-from alibabacloud_cas20200630.models import GetCAInstanceStatusRequest
+from alibabacloud_cas20200630.models import GetCAInstanceStatusRequest, ListPcaCaCertificateRequest
 from alibabacloud_tea_openapi.utils_models import Config
 
 URL = sys.argv[1]
@@ -35,6 +35,15 @@ FIELDS = {
     "UseExpireTime": 1637251200003,
     "Identifier": "a7bb2dd212a2112128cd5cc9b753****",
 }
+# Likewise, of a CA certificate.
+CA_FIELDS = {
+    "Status": "ISSUE",
+    "CommonName": "Example Co., Ltd.",
+    "IssuerIdentifier": "1ef78be5-0000-0000-0000-000000000001",
+    "PrivateCaInstanceId": "cas_deposit-cn-0000",
+    "PrivateCaRegionId": "eu-central-1",
+    "UserId": "1660000000000001",
+}
 
 
 def tell(**command):
@@ -50,6 +59,32 @@ def see():
 def ask(key, scheme, **parameters):
     config = Config(endpoint=ENDPOINT, protocol="http", signature_algorithm=scheme, **key)
     return Client(config).get_cainstance_status(GetCAInstanceStatusRequest(**parameters))
+
+
+def pages(key, scheme, max_results):
+    """The bodies of the list's pages, to the last one."""
+    config = Config(endpoint=ENDPOINT, protocol="http", signature_algorithm=scheme, **key)
+    request = ListPcaCaCertificateRequest(max_results=max_results)
+    while True:
+        body = Client(config).list_pca_ca_certificate(request).body
+        yield body.to_map()
+        if body.next_token is None:
+            return
+        request.next_token = body.next_token
+
+
+def expect_ca_certificates(key, scheme):
+    """Reads the whole list; returns how many calls that took."""
+    found = list(pages(key, scheme, 5))
+    entries = [entry for page in found for entry in page["List"]]
+    assert len(found) > 1 and all(len(page["List"]) == 5 for page in found[:-1]), found
+    for page in found:
+        numbers = (page["TotalCount"], page["MaxResults"], len(page["RequestId"]))
+        assert numbers == (len(entries), 5, 36), page
+    assert [entry for entry in entries if entry["CertIdentifier"] == AWKWARD] == [
+        {"CertIdentifier": AWKWARD, **CA_FIELDS}
+    ], entries
+    return len(found)
 
 
 def expect_fields(answer, instance_id):
@@ -76,9 +111,10 @@ def main():
     tell(put_key={**TEMPORARY, "user": "default"})
     for instance_id in ("cas-member-0hmi****", AWKWARD):
         tell(put_instance={"InstanceId": instance_id, **FIELDS})
+    tell(put_ca_certificate={"CertIdentifier": AWKWARD, **CA_FIELDS})
     tell(put_certificate={"identifier": "x&y=z", "instance_id": AWKWARD})
 
-    accepted = 0
+    accepted = listed = 0
     for scheme in (None, "v2"):
         for key in (PLAIN, TEMPORARY):
             for instance_id in ("cas-member-0hmi****", AWKWARD):
@@ -86,10 +122,12 @@ def main():
                 accepted += 1
             expect_fields(ask(key, scheme, identifier="x&y=z"), AWKWARD)
             accepted += 1
+            listed += expect_ca_certificates(key, scheme)
     # Accepted because the rules were met, not because nobody looked.
     seen = see()
     assert seen["refusals"] == {}, seen["refusals"]
-    assert [calls["arrivals"] for calls in seen["calls"]] == [accepted], seen["calls"]
+    arrivals = {calls["action"]: calls["arrivals"] for calls in seen["calls"]}
+    assert arrivals == {"GetCAInstanceStatus": accepted, "ListPcaCaCertificate": listed}, seen["calls"]
 
     for scheme in (None, "v2"):
         for key in (PLAIN, TEMPORARY):

@@ -10,7 +10,7 @@ fn delays(there: u64, back: u64) -> Network {
     Network {
         there: always(there),
         back: always(back),
-        down: false,
+        ..Network::default()
     }
 }
 
@@ -130,4 +130,51 @@ async fn while_the_network_is_down_nothing_arrives() {
     assert_eq!(world.arrivals("alice", ACTION).len(), 0);
     world.set_network(Network::default());
     assert!(Wire::new(world).send(calling().signed()).await.is_ok());
+}
+
+/// Which of a thousand calls had no answer, the connection being closed.
+async fn dropped(seed: u64, drop_percent: u8) -> Vec<usize> {
+    let world = World::new(Clock::starting_at(START), Random::seeded(seed));
+    world.put_key("testid", Key::plain("alice", "testsecret"));
+    world.put_instance(example());
+    world.set_limit("alice", 1000);
+    world.set_network(Network {
+        drop_percent,
+        ..delays(10, 10)
+    });
+    let wire = Wire::new(world.clone());
+    let mut dropped = Vec::new();
+    for nth in 0..1000 {
+        let start = tokio::time::Instant::now();
+        let request = Calling {
+            time: world.now(),
+            ..calling()
+        };
+        match wire.send(request.signed()).await {
+            Ok(answer) => assert_eq!(answer.status, 200),
+            Err(error) => {
+                assert!(matches!(error, TransportError::Closed(_)), "{error}");
+                dropped.push(nth);
+            }
+        }
+        // No sooner than an answer would have come.
+        assert_eq!(start.elapsed(), Duration::from_millis(20));
+    }
+    assert_eq!(world.arrivals("alice", ACTION).len(), 1000);
+    dropped
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_share_of_the_calls_arrives_and_is_never_answered() {
+    assert_eq!(dropped(1, 0).await.len(), 0);
+    assert_eq!(dropped(1, 100).await.len(), 1000);
+    let two_percent = dropped(1, 2).await;
+    // 20 are to be expected, with a deviation of 4.4.
+    assert!(
+        (5..=35).contains(&two_percent.len()),
+        "{} of 1000",
+        two_percent.len()
+    );
+    assert_eq!(dropped(1, 2).await, two_percent, "the same for the same seed");
+    assert_ne!(dropped(2, 2).await, two_percent);
 }

@@ -85,6 +85,24 @@ async fn both_schemes_are_answered_in_the_real_format() {
 }
 
 #[tokio::test]
+async fn the_list_of_certificates_is_answered_over_http_since_a_socket_has_nothing_else() {
+    let served = served().await;
+    let listing = || {
+        let request = Calling {
+            action: "ListPcaCaCertificate",
+            parameters: Vec::new(),
+            endpoint: format!("http://{}", served.address),
+            ..calling()
+        };
+        served.client.send(request.signed())
+    };
+    assert_eq!(listing().await.unwrap().status, 200);
+    served.world.allow_http(false);
+    assert_eq!(listing().await.unwrap().status, 400);
+    assert_eq!(served.world.refused("InvalidProtocol.NeedSsl"), 1);
+}
+
+#[tokio::test]
 async fn every_odd_answer_that_is_whole_arrives_as_in_process() {
     let served = served().await;
     served.world.set_limit("alice", 1000);
@@ -162,6 +180,18 @@ async fn while_the_network_is_down_no_connection_holds() {
 }
 
 #[tokio::test]
+async fn a_dropped_call_arrives_and_its_connection_is_closed() {
+    let served = served().await;
+    served.world.set_network(Network {
+        drop_percent: 100,
+        ..Network::default()
+    });
+    let sent = served.client.send(served.signed(Scheme::default())).await;
+    assert!(matches!(sent, Err(TransportError::Closed(_))));
+    assert_eq!(served.world.arrivals("alice", ACTION).len(), 1);
+}
+
+#[tokio::test]
 async fn it_stops_when_told_to_even_while_a_call_hangs() {
     let served = served().await;
     served.world.set_fault(Fault::new(Oddity::NoAnswer));
@@ -190,6 +220,11 @@ async fn the_control_shows_what_was_told_and_no_secret() {
     let put_role = r#"{"put_role": {"arn": "acs:ram::1:role/x", "user": "carol", "trusted": ["alice"]}}"#;
     assert_eq!(told(put_role).await.0, 200);
     assert_eq!(told(r#"{"set_network": {"there": "10ms..20ms"}}"#).await.0, 200);
+    let put_ca_certificate =
+        r#"{"put_ca_certificate": {"CertIdentifier": "0123", "PrivateCaInstanceId": "cas-member-x"}}"#;
+    assert_eq!(told(put_ca_certificate).await.0, 200);
+    let deny = r#"{"deny": {"user": "alice", "action": "ListPcaCaCertificate"}}"#;
+    assert_eq!(told(deny).await.0, 200);
     assert_eq!(told(r#"{"remove_instance": "cas-member-0hmi****"}"#).await.0, 200);
     let (status, seen) = tell(&served.client, &url, Method::GET, "").await;
     assert_eq!(status, 200);
@@ -199,7 +234,7 @@ async fn the_control_shows_what_was_told_and_no_secret() {
     );
     assert_eq!(
         seen["network"],
-        json!({ "there": "10ms..20ms", "back": "0ms..0ms", "down": false })
+        json!({ "there": "10ms..20ms", "back": "0ms..0ms", "down": false, "drop_percent": 0 })
     );
     assert_eq!(seen["users"]["new"], "carol");
     assert_eq!(
@@ -207,6 +242,12 @@ async fn the_control_shows_what_was_told_and_no_secret() {
         json!([{ "arn": "acs:ram::1:role/x", "user": "carol", "trusted": ["alice"], "longest_seconds": 3600 }])
     );
     assert_eq!(seen["instances"], json!([]));
+    assert_eq!(
+        seen["ca_certificates"],
+        json!([{ "CertIdentifier": "0123", "PrivateCaInstanceId": "cas-member-x" }])
+    );
+    assert_eq!(seen["denied"], json!({ "alice": ["ListPcaCaCertificate"] }));
+    assert_eq!(seen["http_allowed"], true);
     assert!(!seen.to_string().contains("canary"), "{seen}");
 }
 
@@ -255,6 +296,12 @@ async fn a_bad_command_is_refused_with_what_is_wrong() {
         ),
         (r#"{"remove_instance": "cas-member-nowhere"}"#, 404, "no instance"),
         (r#"{"remove_fault": 7}"#, 404, "no fault"),
+        (r#"{"remove_ca_certificate": "0123"}"#, 404, "no CA certificate"),
+        (
+            r#"{"put_ca_certificate": {"CertIdentifier": "0123"}}"#,
+            400,
+            "missing field `PrivateCaInstanceId`",
+        ),
     ] {
         let (found, answer) = tell(&served.client, &url, Method::POST, command).await;
         assert_eq!(found, status, "{command}: {answer}");
@@ -278,7 +325,7 @@ async fn the_program_takes_every_command_that_it_prints_and_ends_well_on_sigterm
     let url = format!("{}/simulator/", simulator.url);
     let (_, seen) = tell(&client, &url, Method::GET, "").await;
     assert_eq!(seen["instances"].as_array().unwrap().len(), 12);
-    assert_eq!(simulator.commands.len(), 23);
+    assert_eq!(simulator.commands.len(), 29);
     for command in &simulator.commands {
         let (status, answer) = tell(&client, &url, Method::POST, command).await;
         assert_eq!(status, 200, "{command}: {answer}");

@@ -12,7 +12,7 @@ fn world_with_role() -> World {
     world
 }
 
-fn assuming(more: &[(&'static str, &'static str)]) -> Calling {
+fn assuming(more: &[(&'static str, &'static str)]) -> Calling<'static> {
     let mut parameters = vec![("RoleArn", ROLE), ("RoleSessionName", "tester")];
     for (name, value) in more {
         parameters.retain(|(known, _)| known != name);
@@ -273,7 +273,7 @@ async fn the_most_calls_under_way_at_once_are_counted_until_answered_or_given_up
     world.set_network(Network {
         there: delay,
         back: delay,
-        down: false,
+        ..Network::default()
     });
     let wire = Wire::new(world.clone());
     let send = async |request: Calling| wire.send(request.signed()).await.unwrap();
