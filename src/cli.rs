@@ -99,6 +99,9 @@ pub struct Web {
     /// Where to listen; may be repeated
     #[arg(long = "web.listen-address", value_name = "ADDRESS", default_value = ":10065")]
     pub listen_addresses: Vec<ListenAddress>,
+    /// Let POST /-/reload reload the configuration, as SIGHUP does
+    #[arg(long = "web.enable-lifecycle")]
+    pub enable_lifecycle: bool,
     /// Where the metrics are
     #[arg(long = "web.telemetry-path", value_name = "PATH", default_value = "/metrics")]
     pub telemetry_path: TelemetryPath,

@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use super::generation::{client, endpoint};
+use super::account::{client, endpoints};
 use crate::aliyun::budget::Budget;
 use crate::aliyun::credentials::{Claims, Credentials, CredentialsError};
 use crate::aliyun::error::CallError;
+use crate::aliyun::skew::Skew;
 use crate::config::{Account, Config};
 use crate::host::Host;
 use crate::model::{Failure, InstanceId, InstanceStatus};
@@ -45,7 +46,14 @@ pub(super) async fn check(config: &Config, host: &Host, telemetry: &Arc<Telemetr
     let budget = Budget::new(1, config.poll.timeout, Instant::now());
     let mut all = Vec::new();
     for account in &config.accounts {
-        let pca = Pca(client(account, config.poll.timeout, host, telemetry, &claims));
+        let pca = Pca(client(
+            account,
+            config.poll.timeout,
+            host,
+            telemetry,
+            &claims,
+            Skew::default(),
+        ));
         all.push(call(account, &pca, &budget).await);
     }
     all
@@ -57,7 +65,7 @@ async fn call(account: &Account, pca: &Pca, budget: &Budget) -> Live {
         (Err(_), _) => Call::NoKey,
         (Ok(_), None) => Call::NoInstance,
         (Ok(_), Some(target)) => {
-            let endpoint = endpoint(account, &target.region);
+            let endpoint = endpoints(account).of(&target.region);
             let slot = budget.slot().await;
             let answer = pca.instance_status(slot, &endpoint, &target.instance_id).await;
             let failure = |error: CallError| error.failure(GET_CA_INSTANCE_STATUS_RAM_ACTION);

@@ -87,8 +87,9 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
     let web = Web {
         listen_addresses: vec![cli.listen_address],
         telemetry_path: "/metrics".parse()?,
+        enable_lifecycle: false,
     };
-    let daemon = Daemon::start(&config, &host, web).await?;
+    let (daemon, _) = Daemon::start(&config, &host, web).await?;
     let address = daemon
         .addresses
         .first()

@@ -6,5 +6,5 @@ mod server;
 mod status_page;
 
 pub use listen::{AddressError, BindError, ListenAddress, Listeners, bind};
-pub use routes::{PathError, Site, TelemetryPath};
+pub use routes::{PathError, Reload, Site, TelemetryPath};
 pub use server::serve;

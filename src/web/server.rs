@@ -3,7 +3,6 @@
 //! Knows connections and no route. One connection's trouble, a panic included, is that connection's alone.
 
 use std::convert::Infallible;
-use std::future::ready;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -49,8 +48,11 @@ pub async fn serve(listeners: Listeners, site: Arc<Site>, stop: CancellationToke
             stream = accept(&listeners), if connections.len() < MOST_CONNECTIONS => {
                 let (site, stop) = (Arc::clone(&site), stop.clone());
                 let service = service_fn(move |request: Request<Incoming>| {
-                    let (method, path) = (request.method(), request.uri().path());
-                    ready(Ok::<_, Infallible>(site.answer(method, path, stop.is_cancelled())))
+                    let (site, draining) = (Arc::clone(&site), stop.is_cancelled());
+                    async move {
+                        let answer = site.answer(request.method(), request.uri().path(), draining).await;
+                        Ok::<_, Infallible>(answer)
+                    }
                 });
                 let connection = http.serve_connection(TokioIo::new(stream), service);
                 connections.spawn(graceful.watch(connection));
