@@ -76,6 +76,16 @@ impl Store {
         });
     }
 
+    /// A poll begins at `now`, in true time.
+    pub fn attempt(&self, target: &Target, now: UnixMillis) {
+        self.with(|state| {
+            let account = state.accounts.get_mut(&target.account);
+            if let Some(known) = account.and_then(|account| account.instances.get_mut(&target.instance_id)) {
+                Arc::make_mut(known).attempted = Some(now);
+            }
+        });
+    }
+
     /// Takes in the outcome of a poll that ended at `now`, in true time.
     ///
     /// A throttled poll says nothing about the instance: it counts only once the facts are older than the
@@ -97,7 +107,6 @@ impl Store {
                 // A clock that was set back makes facts of the future, and they may be of any age.
                 .is_some_and(|age| (0.0..account.interval.mul_f64(LATE).as_secs_f64()).contains(&age));
             let known = Arc::make_mut(known);
-            known.attempted = Some(now);
             if still_fresh && matches!(&outcome, Err(failure) if failure.reason == Reason::Throttled) {
                 return Change::None;
             }

@@ -54,8 +54,7 @@ pub const INSTANCE: [Metric; 13] = [
                 target.region.as_str(),
                 target.name.as_deref().unwrap_or_default(),
                 identifier.unwrap_or_default(),
-                // Only the list of certificates knows it.
-                "",
+                seen.instance.common_name().unwrap_or_default(),
             ];
             put(&labels, 1.0);
         },

@@ -168,6 +168,8 @@ impl Running {
         });
         self.last_start = Some(now);
         self.poller.telemetry.waited(&self.poller.account, waited);
+        let true_time = self.poller.pca.0.exchange.now();
+        self.poller.store.attempt(&target, true_time);
         let (pca, budget, stop) = (self.poller.pca.clone(), self.poller.budget.clone(), stop.clone());
         let id = target.instance_id.clone();
         let flight = self.flights.spawn(async move {

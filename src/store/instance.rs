@@ -18,7 +18,7 @@ pub struct InstanceState {
     pub facts: Option<Facts>,
     /// Why the last poll failed, if it did.
     pub failure: Option<Failure>,
-    /// When the last poll ended, whatever came of it.
+    /// When the last poll began, whatever came or will come of it.
     pub attempted: Option<UnixMillis>,
 }
 

@@ -60,6 +60,11 @@ impl Lab {
         Self { world, host, daemon }
     }
 
+    /// Takes over another configuration.
+    pub(crate) fn reload(&mut self, yaml: &str) {
+        self.daemon.reload(&config(yaml), &self.host);
+    }
+
     /// What a scrape would read now.
     pub(crate) fn metrics(&self) -> Metrics {
         let (snapshot, own) = (self.daemon.store.snapshot(), self.daemon.telemetry.gather());
@@ -110,6 +115,24 @@ impl Metrics {
         assert!((value - 1.0).abs() < f64::EPSILON);
         let (_, reason) = series.split_once("reason=\"")?;
         reason.split_once('"').map(|(reason, _)| reason.to_owned())
+    }
+
+    /// The ids of all instances that have a series.
+    pub(crate) fn instances(&self) -> BTreeSet<String> {
+        let ups = self.series("aliyun_pca_instance_up");
+        ups.map(|(series, _)| {
+            let (_, id) = series.split_once("instance_id=\"").unwrap();
+            id.split_once('"').unwrap().0.to_owned()
+        })
+        .collect()
+    }
+
+    /// The line of an instance's info.
+    pub(crate) fn info(&self, instance: &str) -> String {
+        let of_instance = format!("instance_id=\"{instance}\"");
+        let mut infos = self.series("aliyun_pca_instance_info");
+        let (series, _) = infos.find(|(series, _)| series.contains(&of_instance)).unwrap();
+        series.to_owned()
     }
 
     /// An instance's series that say what the cloud said: all but those about polling and the days, which pass.
