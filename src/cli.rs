@@ -34,9 +34,12 @@ pub struct Cli {
     /// Flags of every command.
     #[command(flatten)]
     pub common: Common,
-    /// Flags of the daemon.
+    /// Flags of the daemon's web server.
     #[command(flatten)]
     pub web: Web,
+    /// Flags of what the daemon keeps.
+    #[command(flatten)]
+    pub state: State,
 }
 
 /// What to do instead of running the daemon.
@@ -93,7 +96,7 @@ pub struct Common {
     pub log_format: LogFormat,
 }
 
-/// Flags of the daemon.
+/// Flags of the daemon's web server.
 #[derive(Debug, Args)]
 pub struct Web {
     /// Where to listen; may be repeated
@@ -105,6 +108,14 @@ pub struct Web {
     /// Where the metrics are
     #[arg(long = "web.telemetry-path", value_name = "PATH", default_value = "/metrics")]
     pub telemetry_path: TelemetryPath,
+}
+
+/// Flags of what the daemon keeps.
+#[derive(Debug, Args)]
+pub struct State {
+    /// Keep what is known in this file, so that a restart shows it at once and polls nothing before it is due
+    #[arg(id = "state.file", long = "state.file", value_name = "FILE")]
+    pub file: Option<PathBuf>,
 }
 
 /// The least severe lines to log.

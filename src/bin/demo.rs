@@ -89,7 +89,7 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
         telemetry_path: "/metrics".parse()?,
         enable_lifecycle: false,
     };
-    let (daemon, _) = Daemon::start(&config, &host, web).await?;
+    let (daemon, _) = Daemon::start(&config, &host, web, None).await?;
     let address = daemon
         .addresses
         .first()

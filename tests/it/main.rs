@@ -18,6 +18,7 @@ mod polling;
 mod prometheus;
 mod ram_policy;
 mod reload;
+mod restart;
 mod secrets;
 mod sessions;
 mod signing;

@@ -56,7 +56,7 @@ impl Lab {
     /// Starts polling what `yaml` says, against `world`.
     pub(crate) fn start(world: World, yaml: &str) -> Self {
         let host = host(Arc::new(Wire::new(world.clone())));
-        let daemon = Daemon::poll(&config(yaml), &host).unwrap();
+        let daemon = Daemon::poll(&config(yaml), &host, None).unwrap();
         Self { world, host, daemon }
     }
 
