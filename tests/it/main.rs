@@ -10,6 +10,7 @@ mod credentials_page;
 mod discovery;
 mod exposition;
 mod http;
+mod invariants;
 mod layers;
 mod logs;
 mod official_credentials;
