@@ -127,7 +127,7 @@ impl Site {
             Route::Metrics => {
                 let (own, now) = (self.telemetry.gather(), self.clock.now());
                 let text = exposition::text(&self.store.snapshot(), &own, now, Scope::Scrape);
-                response(StatusCode::OK, exposition::CONTENT_TYPE, text)
+                response(StatusCode::OK, exposition::Format::Text.content_type(), text)
             }
             Route::Status => self.status_page(),
             Route::Healthy => plain(StatusCode::OK, "aliyun-pca-exporter is healthy.\n"),
