@@ -5,8 +5,8 @@
 //! one, which reads and prints. Exporter and bare client run side by side, as two users of the cloud with a limit
 //! each, so that whatever else the machine does weighs on both.
 //!
-//! Not a test: it prints how fast things are and leaves the judgement to the reader. Only a window over the budget,
-//! which is a promise, makes it fail.
+//! Not a test: it prints how fast things are beside what is wanted. Only a window over the budget, which is a promise,
+//! makes it fail.
 
 mod bare;
 mod cloud;
