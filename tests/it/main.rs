@@ -24,3 +24,4 @@ mod support;
 mod throttling;
 mod trouble;
 mod web;
+mod web_config;
