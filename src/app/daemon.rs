@@ -33,6 +33,7 @@ pub struct Daemon {
 impl Daemon {
     /// Binds every address, then starts everything.
     pub async fn start(config: &Config, host: &Host, web: Web) -> anyhow::Result<Self> {
+        let gate = web::Gate::open();
         let listeners = web::bind(&web.listen_addresses).await?;
         let addresses = listeners.addresses().to_vec();
         let daemon = Self::poll(config, host)?;
@@ -45,7 +46,7 @@ impl Daemon {
         );
         info!(?addresses, "listening");
         host.tasks.spawn("the web server", |stop| {
-            web::serve(listeners, Arc::new(site), stop)
+            web::serve(listeners, Arc::new(site), Arc::new(gate), stop)
         });
         Ok(Self { addresses, ..daemon })
     }

@@ -147,7 +147,7 @@ fn readiness(snapshot: &Snapshot) -> Response<Full<Bytes>> {
     plain(StatusCode::SERVICE_UNAVAILABLE, sentence)
 }
 
-fn plain(status: StatusCode, text: impl Into<Bytes>) -> Response<Full<Bytes>> {
+pub(super) fn plain(status: StatusCode, text: impl Into<Bytes>) -> Response<Full<Bytes>> {
     response(status, PLAIN_TEXT, text)
 }
 

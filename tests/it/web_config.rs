@@ -1,5 +1,8 @@
 //! Web configurations that load, and every kind that must not: each error with its path and line, none with a secret.
 
+mod curl;
+mod tls;
+
 use std::fmt::Write as _;
 use std::path::Path;
 

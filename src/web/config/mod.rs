@@ -16,6 +16,8 @@ use hyper::header::{HeaderMap, HeaderValue};
 use rustls::crypto::SupportedKxGroup;
 use rustls::{SupportedCipherSuite, SupportedProtocolVersion};
 
+use super::tls as pem;
+use crate::host::Files;
 use crate::secret::Secret;
 use crate::yaml::{self, FileError, Place};
 
@@ -108,11 +110,26 @@ pub struct RateLimit {
 impl WebConfig {
     /// Reads `text`, which stands at `path`. Relative paths of files in it are taken from the folder of `path`.
     pub fn parse(path: &Path, text: &str) -> Result<Self, FileError> {
+        Self::read(path, text, None)
+    }
+
+    /// The same, and what is wrong in the certificates and keys that it names, inline or in files, as they are now.
+    pub(super) fn parse_with_files(path: &Path, text: &str, files: &Files) -> Result<Self, FileError> {
+        Self::read(path, text, Some(files))
+    }
+
+    fn read(path: &Path, text: &str, files: Option<&Files>) -> Result<Self, FileError> {
         let folder = path.parent().unwrap_or(Path::new(""));
         // To say nothing means nothing, in the toolkit too: no TLS, no users.
         let text = if is_blank(text) { "{}" } else { text };
         let read = yaml::read(text, |file, problems| {
-            validate::web_config(file, folder, problems)
+            let config = validate::web_config(file, folder, problems)?;
+            for (tls, files) in config.tls.iter().zip(files) {
+                for error in pem::errors(tls, files) {
+                    problems.push(&error.place, error.message);
+                }
+            }
+            Ok(config)
         });
         read.map_err(|errors| FileError::invalid(path, errors))
     }

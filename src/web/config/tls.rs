@@ -279,6 +279,11 @@ impl<'s> Forms<'s> {
             (None, Some(path)) if path.is_empty() => {
                 return Err(problems.push(self.place(), "must not be empty"));
             }
+            // The path will be shown in errors.
+            (None, Some(path)) if path.contains("-----") || path.contains('\n') => {
+                let error = format!("must be a path; the text itself goes to {}", self.name);
+                return Err(problems.push(self.place(), error));
+            }
             (None, Some(path)) => (&self.file.place, PemSource::File(folder.join(path))),
         };
         Ok(Some(Pem {
