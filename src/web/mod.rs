@@ -1,9 +1,11 @@
 //! The HTTP side: listeners, routes, and the status page. It reads the store and never calls the cloud.
 
+mod basic_auth;
 mod config;
 mod gate;
 mod listen;
 mod live;
+mod rate_limit;
 mod routes;
 mod server;
 mod status_page;

@@ -4,7 +4,6 @@
 
 use std::convert::Infallible;
 use std::error::Error;
-use std::future::ready;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -108,7 +107,7 @@ impl Server {
         stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
         watcher: Watcher,
     ) -> Ended {
-        let service = service_fn(|request| ready(Ok::<_, Infallible>(self.answer(request))));
+        let service = service_fn(|request| self.answer(request));
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(HEAD_TIMEOUT)
@@ -126,7 +125,8 @@ impl Server {
             let asked = Arc::clone(&asked);
             service_fn(move |request| {
                 asked.notify_one();
-                ready(Ok::<_, Infallible>(self.answer(request)))
+                let server = self.clone();
+                async move { server.answer(request).await }
             })
         };
         let connection = http2::Builder::new(TokioExecutor::new())
@@ -139,14 +139,15 @@ impl Server {
         }
     }
 
-    fn answer(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
+    async fn answer(&self, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
         let (head, _) = request.into_parts();
-        let answer = self.gate.answer(&self.site, &head, self.stop.is_cancelled());
-        if head.method == Method::HEAD {
+        let draining = self.stop.is_cancelled();
+        let answer = self.gate.answer(&self.site, &head, draining).await;
+        Ok(if head.method == Method::HEAD {
             without_body(answer)
         } else {
             answer
-        }
+        })
     }
 }
 

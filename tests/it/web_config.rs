@@ -1,5 +1,6 @@
 //! Web configurations that load, and every kind that must not: each error with its path and line, none with a secret.
 
+mod access;
 mod curl;
 mod tls;
 

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use aliyun_pca_exporter::host::{Clock, Files};
+use aliyun_pca_exporter::host::{Clock, Files, Random};
 use aliyun_pca_exporter::store::Store;
 use aliyun_pca_exporter::telemetry::{BUILD, Telemetry};
 use aliyun_pca_exporter::web::{self, Gate, Site};
@@ -114,7 +114,7 @@ impl Folder {
     }
 
     pub(super) fn gate(&self) -> Result<Gate, String> {
-        let gate = Gate::load(&self.path("web.yaml"), Files::disk());
+        let gate = Gate::load(&self.path("web.yaml"), Files::disk(), &Random::seeded(1));
         gate.map_err(|error| {
             error
                 .to_string()
