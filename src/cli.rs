@@ -102,6 +102,9 @@ pub struct Web {
     /// Where the metrics are
     #[arg(long = "web.telemetry-path", value_name = "PATH", default_value = "/metrics")]
     pub telemetry_path: TelemetryPath,
+    /// TLS, client certificates, users, headers and the rate limit, as in the exporter-toolkit; plain HTTP without it
+    #[arg(long = "web.config.file", value_name = "FILE")]
+    pub web_config: Option<PathBuf>,
 }
 
 /// The least severe lines to log.
@@ -144,6 +147,7 @@ mod tests {
         assert!(cli.command.is_none());
         assert_eq!(cli.web.listen_addresses, [":10065".parse().unwrap()]);
         assert_eq!(cli.web.telemetry_path, "/metrics".parse().unwrap());
+        assert_eq!(cli.web.web_config, None);
         assert_eq!(
             (cli.common.log_level, cli.common.log_format),
             (LogLevel::Info, LogFormat::Logfmt)

@@ -33,7 +33,10 @@ pub struct Daemon {
 impl Daemon {
     /// Binds every address, then starts everything.
     pub async fn start(config: &Config, host: &Host, web: Web) -> anyhow::Result<Self> {
-        let gate = web::Gate::open();
+        let gate = match &web.web_config {
+            Some(path) => web::Gate::load(path, host.files.clone(), &host.random)?,
+            None => web::Gate::open(),
+        };
         let listeners = web::bind(&web.listen_addresses).await?;
         let addresses = listeners.addresses().to_vec();
         let daemon = Self::poll(config, host)?;
@@ -44,7 +47,7 @@ impl Daemon {
             web.telemetry_path,
             BUILD,
         );
-        info!(?addresses, "listening");
+        info!(?addresses, tls = gate.speaks_tls(), "listening");
         host.tasks.spawn("the web server", |stop| {
             web::serve(listeners, Arc::new(site), Arc::new(gate), stop)
         });

@@ -87,6 +87,7 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
     let web = Web {
         listen_addresses: vec![cli.listen_address],
         telemetry_path: "/metrics".parse()?,
+        web_config: None,
     };
     let daemon = Daemon::start(&config, &host, web).await?;
     let address = daemon

@@ -138,3 +138,32 @@ fn every_bad_web_configuration_says_what_is_wrong_and_where() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
+
+#[test]
+fn the_examples_of_the_documentation_load_and_show_every_key() {
+    let page = include_str!("../../docs/web-configuration.md");
+    let blocks = |text: &'static str| {
+        let blocks = text.split("```yaml\n").skip(1);
+        blocks.map(|rest| rest.split_once("```").unwrap().0)
+    };
+    let example = blocks(page).next().unwrap();
+    let readme = blocks(include_str!("../../README.md")).find(|block| block.starts_with("tls_server_config"));
+    for text in [example, readme.unwrap()] {
+        WebConfig::parse(Path::new("web.yaml"), text).unwrap_or_else(|error| panic!("{error}"));
+    }
+    let shape = include_str!("../../src/web/config/file.rs");
+    let fields = shape.lines().filter_map(|line| {
+        let line = line.strip_prefix("        ")?.strip_suffix(',')?;
+        line.split_once(": ").map(|(key, _)| key)
+    });
+    let keys: Vec<_> = fields
+        .filter(|key| {
+            key.bytes()
+                .all(|byte| byte.is_ascii_lowercase() || matches!(byte, b'_' | b'0'..=b'9'))
+        })
+        .collect();
+    assert!(keys.len() >= 20, "{keys:?}");
+    for key in keys {
+        assert!(page.contains(key), "{key}");
+    }
+}
