@@ -1,5 +1,6 @@
 //! Real `curl` against the web server, and certificates of a test's own.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -127,12 +128,20 @@ impl Folder {
         &self,
         client: impl FnOnce(&Curl) -> T + Send + 'static,
     ) -> T {
+        let folder = self.0.path().to_owned();
+        self.serve(async |address| {
+            let port = address.port();
+            let client = tokio::task::spawn_blocking(move || client(&Curl { port, folder }));
+            client.await.unwrap()
+        })
+        .await
+    }
+
+    /// Serves while `client` runs, then stops, and waits for the end.
+    pub(super) async fn serve<T>(&self, client: impl AsyncFnOnce(SocketAddr) -> T) -> T {
         let gate = self.gate().unwrap();
         let listeners = web::bind(&["127.0.0.1:0".parse().unwrap()]).await.unwrap();
-        let curl = Curl {
-            port: listeners.addresses()[0].port(),
-            folder: self.0.path().to_owned(),
-        };
+        let address = listeners.addresses()[0];
         let site = Site::new(
             Arc::new(Store::default()),
             Arc::new(Telemetry::new(BUILD).unwrap()),
@@ -143,7 +152,7 @@ impl Folder {
         let stop = CancellationToken::new();
         let client = async {
             let _stop = stop.clone().drop_guard();
-            tokio::task::spawn_blocking(move || client(&curl)).await.unwrap()
+            client(address).await
         };
         let served = web::serve(listeners, Arc::new(site), Arc::new(gate), stop.clone());
         tokio::join!(client, served).0

@@ -1,7 +1,16 @@
 //! TLS and client certificates, against real `curl`.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use aliyun_pca_exporter::cli::LogLevel;
 use rcgen::SanType;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::{ClientConfig, RootCertStore};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
 
 use super::curl::{Ca, Curl, Folder};
 use crate::support::log::Log;
@@ -250,6 +259,61 @@ async fn a_rotated_certificate_is_served_without_a_restart() {
         "{}",
         log.text()
     );
+}
+
+#[tokio::test]
+async fn a_handshake_that_is_never_ended_is_given_up() {
+    let folder = Folder::with_tls("");
+    let ended = folder
+        .serve(async |address| {
+            let mut stream = TcpStream::connect(address).await.unwrap();
+            // The head of a TLS record, and no more.
+            stream.write_all(&[0x16, 0x03, 0x01]).await.unwrap();
+            // From here on time passes as soon as nothing else happens.
+            tokio::time::pause();
+            let minute = Duration::from_secs(60);
+            tokio::time::timeout(minute, stream.read_to_end(&mut Vec::new())).await
+        })
+        .await;
+    ended.expect("closed within the minute").unwrap();
+}
+
+#[tokio::test]
+async fn an_http_2_connection_that_asks_for_nothing_is_closed() {
+    let folder = Folder::with_tls("");
+    let mut roots = RootCertStore::empty();
+    roots
+        .add(CertificateDer::from_pem_file(folder.path("ca.pem")).unwrap())
+        .unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    config.alpn_protocols = vec![b"h2".to_vec()];
+    let ended = folder
+        .serve(async |address| {
+            let stream = TcpStream::connect(address).await.unwrap();
+            let connector = TlsConnector::from(Arc::new(config));
+            let mut stream = connector
+                .connect("localhost".try_into().unwrap(), stream)
+                .await
+                .unwrap();
+            assert_eq!(stream.get_ref().1.alpn_protocol(), Some(&b"h2"[..]));
+            // The preface of RFC 9113, 3.4: the magic, and settings without any.
+            let preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+            stream.write_all(preface).await.unwrap();
+            assert!(stream.read_u8().await.is_ok(), "the server's own settings");
+            tokio::time::pause();
+            let hour = Duration::from_secs(3600);
+            // However it is closed.
+            tokio::time::timeout(hour, stream.read_to_end(&mut Vec::new()))
+                .await
+                .map(drop)
+        })
+        .await;
+    ended.expect("closed within the hour");
 }
 
 #[test]
