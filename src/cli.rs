@@ -108,6 +108,9 @@ pub struct Web {
     /// Where the metrics are
     #[arg(long = "web.telemetry-path", value_name = "PATH", default_value = "/metrics")]
     pub telemetry_path: TelemetryPath,
+    /// TLS, client certificates, users, headers and the rate limit, as in the exporter-toolkit; plain HTTP without it
+    #[arg(long = "web.config.file", value_name = "FILE")]
+    pub web_config: Option<PathBuf>,
 }
 
 /// Flags of what the daemon keeps.
@@ -158,6 +161,7 @@ mod tests {
         assert!(cli.command.is_none());
         assert_eq!(cli.web.listen_addresses, [":10065".parse().unwrap()]);
         assert_eq!(cli.web.telemetry_path, "/metrics".parse().unwrap());
+        assert_eq!(cli.web.web_config, None);
         assert_eq!(
             (cli.common.log_level, cli.common.log_format),
             (LogLevel::Info, LogFormat::Logfmt)

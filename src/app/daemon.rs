@@ -46,6 +46,10 @@ impl Daemon {
         web: Web,
         state: Option<&StateFile>,
     ) -> anyhow::Result<(Self, mpsc::Receiver<web::Reload>)> {
+        let gate = match &web.web_config {
+            Some(path) => web::Gate::load(path, host.files.clone(), &host.random)?,
+            None => web::Gate::open(),
+        };
         let listeners = web::bind(&web.listen_addresses).await?;
         let addresses = listeners.addresses().to_vec();
         let daemon = Self::poll(config, host, state)?;
@@ -58,9 +62,9 @@ impl Daemon {
             BUILD,
             web.enable_lifecycle.then_some(reload),
         );
-        info!(?addresses, "listening");
+        info!(?addresses, tls = gate.speaks_tls(), "listening");
         host.tasks.spawn("the web server", |stop| {
-            web::serve(listeners, Arc::new(site), stop)
+            web::serve(listeners, Arc::new(site), Arc::new(gate), stop)
         });
         Ok((Self { addresses, ..daemon }, reloads))
     }

@@ -210,7 +210,7 @@ fn refusal(text: &'static str, allowed: &'static str) -> Response<Full<Bytes>> {
     refusal
 }
 
-fn plain(status: StatusCode, text: impl Into<Bytes>) -> Response<Full<Bytes>> {
+pub(super) fn plain(status: StatusCode, text: impl Into<Bytes>) -> Response<Full<Bytes>> {
     response(status, PLAIN_TEXT, text)
 }
 

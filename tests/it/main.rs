@@ -28,3 +28,4 @@ mod support;
 mod throttling;
 mod trouble;
 mod web;
+mod web_config;
