@@ -1,6 +1,7 @@
 //! What several tests build: a laboratory (the polling half wired to a simulated cloud in the same process, in
 //! virtual time), a reader of the text format, and a child process that does not outlive its test.
 
+pub(crate) mod cloud;
 pub(crate) mod log;
 
 use std::collections::{BTreeMap, BTreeSet};
