@@ -343,22 +343,35 @@ async fn once_that_is_interrupted_writes_nothing_and_ends_with_1() {
     assert!(log.contains("interrupted"), "{log}");
 }
 
+/// Runs `check --live`; returns the exit code and all that is said.
+async fn check_live(yaml: String) -> (Option<i32>, String) {
+    let (code, output, log) = beside(move || Setup::new(&yaml).run(&["check", "--live"])).await;
+    (code, output + &log)
+}
+
+#[track_caller]
+fn says(output: &str, texts: &[&str]) {
+    for text in texts {
+        assert!(output.contains(text), "{text} is not in\n{output}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn check_live_says_which_key_was_used_and_that_all_is_fine() {
     let cloud = Cloud::start(&["cas-member-a"]).await;
-    let setup = cloud.setup(&["cas-member-a"]);
-    let (code, output, log) = beside(move || setup.run(&["check", "--live"])).await;
-    assert_eq!(code, Some(0), "{output}{log}");
-    for text in [
-        "fits",
-        "account prod",
-        "from access_key",
-        "cas-member-a: USED",
-        "clock  agrees",
-        "fine",
-    ] {
-        assert!(output.contains(text), "{text} is not in\n{output}");
-    }
+    let (code, output) = check_live(cloud.configuration(&["cas-member-a"])).await;
+    assert_eq!(code, Some(0), "{output}");
+    says(
+        &output,
+        &[
+            "fits",
+            "account prod",
+            "from access_key",
+            "cas-member-a: USED",
+            "clock  agrees",
+            "fine",
+        ],
+    );
     assert!(!output.contains("testsecret"), "{output}");
     assert_eq!(
         cloud.world.arrivals_for("cas-member-a").len(),
@@ -379,20 +392,16 @@ async fn check_live_asks_for_one_page_of_the_list_and_looks_up_the_first_certifi
         "instances:",
         "discovery: {}\n  certificates: [{ identifier: 160ae6bb }, { identifier: unknown }]",
     );
-    let setup = Setup::new(&yaml);
-    let (code, output, log) = beside(move || setup.run(&["check", "--live"])).await;
-    assert_eq!(code, Some(0), "{output}{log}");
-    for line in [
-        "  list   ListPcaCaCertificate: 1000 CA certificates, and more on further pages",
-        "  lookup GetCAInstanceStatus of certificate 160ae6bb: cas-member-a",
-        "  clock  agrees with the API's",
-        "  fine",
-    ] {
-        assert!(
-            output.lines().any(|said| said == line),
-            "{line} is not in\n{output}"
-        );
-    }
+    let (code, output) = check_live(yaml).await;
+    assert_eq!(code, Some(0), "{output}");
+    says(
+        &output,
+        &[
+            "\n  list   ListPcaCaCertificate: 1000 CA certificates, and more on further pages\n",
+            "\n  lookup GetCAInstanceStatus of certificate 160ae6bb: cas-member-a\n",
+            "\n  clock  agrees with the API's\n  fine\n",
+        ],
+    );
     assert_eq!(cloud.world.arrivals_of("ListPcaCaCertificate").len(), 1);
     assert_eq!(cloud.world.arrivals_of("GetCAInstanceStatus").len(), 1);
 }
@@ -402,17 +411,17 @@ async fn check_live_names_the_permission_that_the_list_lacks_beside_the_call_tha
     let cloud = Cloud::start(&["cas-member-a"]).await;
     cloud.world.deny(USER, "ListPcaCaCertificate");
     let yaml = yaml(&cloud.endpoint, 10, "", ["cas-member-a"]) + "  discovery: {}\n";
-    let setup = Setup::new(&yaml);
-    let (code, output, log) = beside(move || setup.run(&["check", "--live"])).await;
-    assert_eq!(code, Some(1), "{output}{log}");
-    for text in [
-        "  call   GetCAInstanceStatus of cas-member-a: USED\n",
-        "  list   ListPcaCaCertificate failed (forbidden): ",
-        "grant the RAM action yundun-cert:ListPcaCaCertificate",
-        "  FAILED\n",
-    ] {
-        assert!(output.contains(text), "{text} is not in\n{output}");
-    }
+    let (code, output) = check_live(yaml).await;
+    assert_eq!(code, Some(1), "{output}");
+    says(
+        &output,
+        &[
+            "  call   GetCAInstanceStatus of cas-member-a: USED\n",
+            "  list   ListPcaCaCertificate failed (forbidden): ",
+            "grant the RAM action yundun-cert:ListPcaCaCertificate",
+            "  FAILED\n",
+        ],
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -420,9 +429,8 @@ async fn check_live_says_of_a_certificate_that_nobody_knows_that_it_was_not_foun
     let cloud = Cloud::start(&["cas-member-a"]).await;
     let yaml =
         yaml(&cloud.endpoint, 10, "", []).replace("instances:", "certificates: [{ identifier: unknown }]");
-    let setup = Setup::new(&yaml);
-    let (code, output, log) = beside(move || setup.run(&["check", "--live"])).await;
-    assert_eq!(code, Some(1), "{output}{log}");
+    let (code, output) = check_live(yaml).await;
+    assert_eq!(code, Some(1), "{output}");
     let failed = "  lookup GetCAInstanceStatus of certificate unknown failed (not_found): ";
     assert!(output.contains(failed), "{output}");
     assert!(!output.contains("  list "), "{output}");
@@ -474,16 +482,14 @@ async fn check_live_says_in_words_what_is_wrong_and_ends_with_1() {
             ],
         ),
     ];
-    for (error, cloud_ahead, change, says) in cases {
+    for (error, cloud_ahead, change, texts) in cases {
         let cloud = Cloud::start(&["cas-member-a"]).await;
         cloud.world.set_clock_offset(cloud_ahead);
         error.map(|error| cloud.world.set_fault(Fault::new(error)));
         let yaml = yaml(&cloud.endpoint, 10, "", ["cas-member-a"]);
-        let setup = Setup::new(&change(yaml));
-        let (code, output, log) = beside(move || setup.run(&["check", "--live"])).await;
-        assert_eq!(code, Some(1), "{output}{log}");
-        for text in says.iter().chain(&["FAILED"]) {
-            assert!(output.contains(text), "{text} is not in\n{output}");
-        }
+        let (code, output) = check_live(change(yaml)).await;
+        assert_eq!(code, Some(1), "{output}");
+        says(&output, texts);
+        says(&output, &["FAILED"]);
     }
 }

@@ -11,6 +11,7 @@ mod discovery;
 mod exposition;
 mod http;
 mod layers;
+mod lifecycle;
 mod logs;
 mod official_credentials;
 mod official_sdk;

@@ -276,7 +276,7 @@ pub(crate) async fn get(url: &str) -> Result<(u16, String), String> {
         .map_err(|error| error.to_string())
 }
 
-fn reqwest_client() -> reqwest::Client {
+pub(crate) fn reqwest_client() -> reqwest::Client {
     let _ = rustls::crypto::ring::default_provider().install_default();
     reqwest::Client::builder()
         .no_proxy()

@@ -82,12 +82,13 @@ impl Cloud {
     }
 
     pub(crate) fn setup(&self, ids: &[&str]) -> Setup {
-        Setup::new(&yaml(
-            &self.endpoint,
-            10,
-            "interval: 2s, timeout: 2s",
-            ids.iter().copied(),
-        ))
+        Setup::new(&self.configuration(ids))
+    }
+
+    /// The YAML of a configuration in a hurry.
+    pub(crate) fn configuration(&self, ids: &[&str]) -> String {
+        let ids = ids.iter().copied();
+        yaml(&self.endpoint, 10, "interval: 2s, timeout: 2s", ids)
     }
 }
 
