@@ -47,7 +47,7 @@ pub struct Cli {
 pub enum Command {
     /// Validate the configuration and print what would be polled; calls nothing without --live
     Check {
-        /// Also make one signed call for each account, and say in words what is wrong
+        /// Also make each account's kinds of call once, and say in words what is wrong
         #[arg(long)]
         live: bool,
     },

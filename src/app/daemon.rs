@@ -126,6 +126,8 @@ pub(super) async fn run(path: &Path, web: Web, state: Option<&Path>) -> anyhow::
             () = host.tasks.stopping().cancelled() => break,
         }
     }
+    // Whoever asked meanwhile hears that it stops, and holds nothing up.
+    drop(reloads);
     host.tasks.stop();
     tokio::select! {
         joined = host.tasks.join(GRACE) => match joined {

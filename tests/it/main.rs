@@ -12,6 +12,7 @@ mod exposition;
 mod http;
 mod invariants;
 mod layers;
+mod lifecycle;
 mod logs;
 mod official_credentials;
 mod official_sdk;

@@ -1,6 +1,7 @@
 //! What several tests build: a laboratory (the polling half wired to a simulated cloud in the same process, in
 //! virtual time), a reader of the text format, and a child process that does not outlive its test.
 
+pub(crate) mod cloud;
 pub(crate) mod log;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -287,7 +288,7 @@ pub(crate) async fn get(url: &str) -> Result<(u16, String), String> {
         .map_err(|error| error.to_string())
 }
 
-fn reqwest_client() -> reqwest::Client {
+pub(crate) fn reqwest_client() -> reqwest::Client {
     let _ = rustls::crypto::ring::default_provider().install_default();
     reqwest::Client::builder()
         .no_proxy()
