@@ -3,7 +3,7 @@
 use aliyun_pca_exporter::simulator::{ApiError, CaCertificate, Fault, Oddity};
 
 use crate::support::cloud::{Cloud, Setup, beside};
-use crate::support::{Program, USER, get, poll_until, yaml};
+use crate::support::{Program, USER, address_in, get, poll_until, yaml};
 
 #[test]
 fn help_names_every_flag_and_the_exit_codes() {
@@ -87,7 +87,7 @@ fn a_region_without_a_known_endpoint_ends_with_2_and_says_what_to_do() {
 fn every_error_of_a_bad_web_configuration_is_printed_with_its_line() {
     let setup = Setup::new(&yaml("cas.aliyuncs.com", 5, "", ["cas-member-a"]));
     let web = "tls_server_config:\n  cert_file: none.pem\n  key_file: none.key\nrate_limits: {}\n";
-    std::fs::write(setup.folder.path().join("web.yaml"), web).unwrap();
+    std::fs::write(setup.path("web.yaml"), web).unwrap();
     let arguments = ["--web.config.file=web.yaml", "--web.listen-address=127.0.0.1:0"];
     let (code, _, log) = setup.run(&arguments);
     assert_eq!(code, Some(2), "{log}");
@@ -116,7 +116,7 @@ async fn users_of_the_web_configuration_are_asked_for_their_passwords() {
     let setup = Setup::new(&yaml("http://127.0.0.1:1", 5, "", ["cas-member-a"]));
     // The password is "CorrectHorse", hashed by crypt(3) of libxcrypt.
     let web = "basic_auth_users:\n  alice: $2y$04$abcdefghijklmnopqrstuunsvw4Mcwbxx01shGbpAh9ZzmXQBZ9ny\n";
-    std::fs::write(setup.folder.path().join("web.yaml"), web).unwrap();
+    std::fs::write(setup.path("web.yaml"), web).unwrap();
     let arguments = ["--web.config.file=web.yaml", "--web.listen-address=127.0.0.1:0"];
     let mut program = Program::start(&mut setup.command(&arguments));
     let address = address_in(&program.logged("listening"));
