@@ -62,7 +62,7 @@ impl Gate {
 
     /// The site's answer, if the request gets so far.
     pub(super) async fn answer(&self, site: &Site, request: &Parts, draining: bool) -> Response<Full<Bytes>> {
-        let page = || site.answer(&request.method, request.uri.path(), draining);
+        let page = || site.answer(request, draining);
         let Some(guarded) = &self.0 else {
             return page().await;
         };

@@ -5,6 +5,8 @@ mod config;
 mod gate;
 mod listen;
 mod live;
+mod negotiation;
+mod pages;
 mod rate_limit;
 mod routes;
 mod server;

@@ -6,13 +6,17 @@ use std::sync::Arc;
 
 use http_body_util::Full;
 use hyper::body::Bytes;
-use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, X_CONTENT_TYPE_OPTIONS};
+use hyper::header::{
+    ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue, VARY,
+    X_CONTENT_TYPE_OPTIONS,
+};
+use hyper::http::request::Parts;
 use hyper::http::uri::PathAndQuery;
 use hyper::{Method, Response, StatusCode};
 use tokio::sync::{mpsc, oneshot};
 
-use super::status_page;
-use crate::exposition::{self, Scope};
+use super::pages::Pages;
+use super::{negotiation, status_page};
 use crate::host::Clock;
 use crate::store::{AccountState, Snapshot, Store};
 use crate::telemetry::{Build, Telemetry};
@@ -35,12 +39,12 @@ pub struct PathError(String);
 #[derive(Debug)]
 pub struct Site {
     store: Arc<Store>,
-    telemetry: Arc<Telemetry>,
     clock: Clock,
     telemetry_path: TelemetryPath,
     build: Build,
     page_policy: HeaderValue,
     reloads: Option<mpsc::Sender<Reload>>,
+    pages: Pages,
 }
 
 /// Somebody's wish that the configuration is reloaded.
@@ -96,8 +100,8 @@ impl Site {
         reloads: Option<mpsc::Sender<Reload>>,
     ) -> Self {
         Self {
+            pages: Pages::new(Arc::clone(&store), telemetry, clock.clone()),
             store,
-            telemetry,
             clock,
             telemetry_path,
             build,
@@ -107,7 +111,8 @@ impl Site {
     }
 
     /// The answer to a request. The body is whole even for HEAD: the server leaves it out and keeps its length.
-    pub(super) async fn answer(&self, method: &Method, path: &str, draining: bool) -> Response<Full<Bytes>> {
+    pub(super) async fn answer(&self, request: &Parts, draining: bool) -> Response<Full<Bytes>> {
+        let (method, path) = (&request.method, request.uri.path());
         if path == RELOAD {
             return match &self.reloads {
                 Some(reloads) => reload(method, reloads).await,
@@ -124,11 +129,7 @@ impl Site {
             return refusal("Only GET and HEAD work here.\n", "GET, HEAD");
         }
         match route {
-            Route::Metrics => {
-                let (own, now) = (self.telemetry.gather(), self.clock.now());
-                let text = exposition::text(&self.store.snapshot(), &own, now, Scope::Scrape);
-                response(StatusCode::OK, exposition::Format::Text.content_type(), text)
-            }
+            Route::Metrics => self.metrics(&request.headers).await,
             Route::Status => self.status_page(),
             Route::Healthy => plain(StatusCode::OK, "aliyun-pca-exporter is healthy.\n"),
             Route::Ready if draining => plain(
@@ -147,6 +148,23 @@ impl Site {
             other if other == self.telemetry_path.0 => Some(Route::Metrics),
             _ => None,
         }
+    }
+
+    async fn metrics(&self, asked: &HeaderMap) -> Response<Full<Bytes>> {
+        let format = negotiation::format(asked);
+        let compress = negotiation::gzip(asked);
+        let page = if compress {
+            self.pages.compressed(format).await
+        } else {
+            self.pages.plain(format).await
+        };
+        let mut response = response(StatusCode::OK, format.content_type(), page);
+        let headers = response.headers_mut();
+        headers.insert(VARY, HeaderValue::from_static("accept, accept-encoding"));
+        if compress {
+            headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        }
+        response
     }
 
     fn status_page(&self) -> Response<Full<Bytes>> {
