@@ -1,7 +1,7 @@
 //! Web configurations that load, and every kind that must not: each error with its path and line, none with a secret.
 
 mod access;
-mod curl;
+pub(crate) mod curl;
 mod tls;
 
 use std::fmt::Write as _;
