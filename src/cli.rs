@@ -34,9 +34,12 @@ pub struct Cli {
     /// Flags of every command.
     #[command(flatten)]
     pub common: Common,
-    /// Flags of the daemon.
+    /// Flags of the daemon's web server.
     #[command(flatten)]
     pub web: Web,
+    /// Flags of what the daemon keeps.
+    #[command(flatten)]
+    pub state: State,
 }
 
 /// What to do instead of running the daemon.
@@ -44,7 +47,7 @@ pub struct Cli {
 pub enum Command {
     /// Validate the configuration and print what would be polled; calls nothing without --live
     Check {
-        /// Also make one signed call for each account, and say in words what is wrong
+        /// Also make each account's kinds of call once, and say in words what is wrong
         #[arg(long)]
         live: bool,
     },
@@ -93,18 +96,29 @@ pub struct Common {
     pub log_format: LogFormat,
 }
 
-/// Flags of the daemon.
+/// Flags of the daemon's web server.
 #[derive(Debug, Args)]
 pub struct Web {
     /// Where to listen; may be repeated
     #[arg(long = "web.listen-address", value_name = "ADDRESS", default_value = ":10065")]
     pub listen_addresses: Vec<ListenAddress>,
+    /// Let POST /-/reload reload the configuration, as SIGHUP does
+    #[arg(long = "web.enable-lifecycle")]
+    pub enable_lifecycle: bool,
     /// Where the metrics are
     #[arg(long = "web.telemetry-path", value_name = "PATH", default_value = "/metrics")]
     pub telemetry_path: TelemetryPath,
     /// TLS, client certificates, users, headers and the rate limit, as in the exporter-toolkit; plain HTTP without it
     #[arg(long = "web.config.file", value_name = "FILE")]
     pub web_config: Option<PathBuf>,
+}
+
+/// Flags of what the daemon keeps.
+#[derive(Debug, Args)]
+pub struct State {
+    /// Keep what is known in this file, so that a restart shows it at once and polls nothing before it is due
+    #[arg(id = "state.file", long = "state.file", value_name = "FILE")]
+    pub file: Option<PathBuf>,
 }
 
 /// The least severe lines to log.

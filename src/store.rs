@@ -1,12 +1,23 @@
 //! The last known state of every target, and the only place where polling and serving meet.
 //!
-//! A failure never drops, zeroes or changes a fact: it stands beside the facts that were seen before it.
+//! A failure never drops, zeroes or changes a fact: it stands beside the facts that were seen before it. `targets` says
+//! which instances there are, `snapshot` what a reader sees, `file` what outlives the process.
+
+mod file;
+mod instance;
+mod snapshot;
+mod targets;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::model::{AccountName, Failure, InstanceId, InstanceStatus, Outcome, Reason, Target, UnixMillis};
+use crate::model::{AccountName, InstanceId, Outcome, Reason, Target, UnixMillis};
+
+pub use file::StateError;
+pub use instance::{Facts, Finding, Found, InstanceState, Source};
+pub use snapshot::{AccountState, Snapshot};
+pub use targets::Listing;
 
 /// How late a poll may be, in intervals: a turn comes one interval after the last one began, and its retries follow.
 const LATE: f64 = 1.1;
@@ -14,48 +25,6 @@ const LATE: f64 = 1.1;
 /// The state, shared by all.
 #[derive(Debug, Default)]
 pub struct Store(Mutex<State>);
-
-/// What is known of one target.
-#[derive(Clone, Debug, PartialEq)]
-pub struct InstanceState {
-    /// What is polled, and how it is shown.
-    pub target: Arc<Target>,
-    /// The facts of the last success.
-    pub facts: Option<Facts>,
-    /// Why the last poll failed, if it did.
-    pub failure: Option<Failure>,
-}
-
-/// The facts of a success, never without the time at which they were seen.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Facts {
-    /// What the API said.
-    pub status: InstanceStatus,
-    /// When it said so.
-    pub seen: UnixMillis,
-}
-
-/// What is known of one account.
-#[derive(Clone, Debug, PartialEq)]
-pub struct AccountState {
-    /// The account.
-    pub name: AccountName,
-    /// The poll interval in force, stretched where the budget demands it.
-    pub interval: Duration,
-    /// Local clock minus the true time in milliseconds, where the API insisted that they differ.
-    pub skew_millis: i64,
-    /// The account has instances, and none of them has had an outcome yet.
-    pub waiting: bool,
-}
-
-/// The state at one moment. Cheap: it shares every instance's state with the store.
-#[derive(Clone, Debug, Default)]
-pub struct Snapshot {
-    /// Sorted by name.
-    pub accounts: Vec<AccountState>,
-    /// Sorted by account, then by id.
-    pub instances: Vec<Arc<InstanceState>>,
-}
 
 /// What an outcome changed, for whoever logs it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,45 +40,52 @@ pub enum Change {
 }
 
 #[derive(Debug, Default)]
-struct State(BTreeMap<AccountName, Account>);
+struct State {
+    accounts: BTreeMap<AccountName, Account>,
+    /// How often anything has changed that is worth keeping.
+    revision: u64,
+}
 
 #[derive(Debug, Default)]
 struct Account {
     interval: Duration,
     skew_millis: i64,
+    /// Instances are to be found.
+    discovers: bool,
+    /// And that has not been tried yet.
+    undiscovered: bool,
+    /// When everything was last found that there is.
+    discovered: Option<UnixMillis>,
     instances: BTreeMap<InstanceId, Arc<InstanceState>>,
 }
 
 impl Store {
-    /// Sets what is polled for an account. Known facts of targets that stay are kept, others dropped.
-    pub fn set_targets(&self, account: &AccountName, interval: Duration, targets: &[Arc<Target>]) {
-        self.with(|state| {
-            let account = state.0.entry(account.clone()).or_default();
-            let mut known = std::mem::take(&mut account.instances);
-            account.interval = interval;
-            account.instances = targets
-                .iter()
-                .map(|target| {
-                    let known = known.remove(&target.instance_id);
-                    let state = InstanceState {
-                        target: Arc::clone(target),
-                        facts: known.as_ref().and_then(|known| known.facts.clone()),
-                        failure: known.and_then(|known| known.failure.clone()),
-                    };
-                    (target.instance_id.clone(), Arc::new(state))
-                })
-                .collect();
-        });
-    }
-
     /// Sets the poll interval in force.
     pub fn set_interval(&self, account: &AccountName, interval: Duration) {
-        self.with(|state| state.0.entry(account.clone()).or_default().interval = interval);
+        self.with(|state| {
+            if let Some(account) = state.accounts.get_mut(account) {
+                account.interval = interval;
+            }
+        });
     }
 
     /// Sets what local times are ahead of the true ones, in milliseconds.
     pub fn set_skew(&self, account: &AccountName, millis: i64) {
-        self.with(|state| state.0.entry(account.clone()).or_default().skew_millis = millis);
+        self.with(|state| {
+            if let Some(account) = state.accounts.get_mut(account) {
+                account.skew_millis = millis;
+            }
+        });
+    }
+
+    /// A poll begins at `now`, in true time.
+    pub fn attempt(&self, target: &Target, now: UnixMillis) {
+        self.with(|state| {
+            let account = state.accounts.get_mut(&target.account);
+            if let Some(known) = account.and_then(|account| account.instances.get_mut(&target.instance_id)) {
+                Arc::make_mut(known).attempted = Some(now);
+            }
+        });
     }
 
     /// Takes in the outcome of a poll that ended at `now`, in true time.
@@ -119,18 +95,20 @@ impl Store {
     pub fn record(&self, target: &Target, outcome: Outcome, now: UnixMillis) -> Change {
         self.with(|state| {
             // A target that has left the configuration meanwhile has no place to record to.
-            let Some(account) = state.0.get_mut(&target.account) else {
+            let Some(account) = state.accounts.get_mut(&target.account) else {
                 return Change::None;
             };
             let Some(known) = account.instances.get_mut(&target.instance_id) else {
                 return Change::None;
             };
+            state.revision += 1;
             let still_fresh = known
                 .facts
                 .as_ref()
                 .map(|facts| now.seconds_since(facts.seen))
                 // A clock that was set back makes facts of the future, and they may be of any age.
                 .is_some_and(|age| (0.0..account.interval.mul_f64(LATE).as_secs_f64()).contains(&age));
+            let known = Arc::make_mut(known);
             if still_fresh && matches!(&outcome, Err(failure) if failure.reason == Reason::Throttled) {
                 return Change::None;
             }
@@ -143,7 +121,6 @@ impl Store {
                 }
                 Err(_) => Change::Failed,
             };
-            let known = Arc::make_mut(known);
             match outcome {
                 Ok(status) => {
                     known.facts = Some(Facts { status, seen: now });
@@ -159,7 +136,7 @@ impl Store {
     pub fn snapshot(&self) -> Snapshot {
         self.with(|state| Snapshot {
             accounts: state
-                .0
+                .accounts
                 .iter()
                 .map(|(name, account)| AccountState {
                     name: name.clone(),
@@ -167,10 +144,11 @@ impl Store {
                     skew_millis: account.skew_millis,
                     waiting: !account.instances.is_empty()
                         && !account.instances.values().any(|instance| instance.tried()),
+                    undiscovered: account.undiscovered,
                 })
                 .collect(),
             instances: state
-                .0
+                .accounts
                 .values()
                 .flat_map(|account| account.instances.values())
                 .map(Arc::clone)
@@ -183,40 +161,10 @@ impl Store {
     }
 }
 
-impl InstanceState {
-    /// The last poll succeeded.
-    pub fn up(&self) -> bool {
-        self.facts.is_some() && self.failure.is_none()
-    }
-
-    /// A poll has had an outcome.
-    pub fn tried(&self) -> bool {
-        self.facts.is_some() || self.failure.is_some()
-    }
-}
-
-impl Snapshot {
-    /// What is known of an account.
-    pub fn account(&self, name: &AccountName) -> Option<&AccountState> {
-        let found = self.accounts.binary_search_by(|account| account.name.cmp(name));
-        found.ok().map(|at| &self.accounts[at])
-    }
-
-    /// The true time for a local one, as far as an account's API has insisted that they differ.
-    pub fn now(&self, account: &AccountName, local: UnixMillis) -> UnixMillis {
-        let ahead = self.account(account).map_or(0, |account| account.skew_millis);
-        UnixMillis(local.0.saturating_sub(ahead))
-    }
-
-    /// Every account has had an outcome.
-    pub fn ready(&self) -> bool {
-        !self.accounts.iter().any(|account| account.waiting)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::{Failure, InstanceStatus};
 
     const INTERVAL: Duration = Duration::from_secs(300);
 

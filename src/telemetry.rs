@@ -5,7 +5,8 @@
 
 mod metrics;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use prometheus::core::{Collector, MetricVec, MetricVecBuilder};
@@ -34,81 +35,90 @@ pub const BUILD: Build = Build {
 
 /// Every own metric.
 #[derive(Debug)]
-pub struct Telemetry(Metrics);
+pub struct Telemetry {
+    metrics: Metrics,
+    /// The accounts that were started and not stopped: a call that ends late must not bring a series back.
+    live: Mutex<BTreeSet<AccountName>>,
+}
 
 impl Telemetry {
     /// A registry with every own metric, those of the process included.
     pub fn new(build: Build) -> Result<Self, prometheus::Error> {
-        Metrics::new(build).map(Self)
+        Ok(Self {
+            metrics: Metrics::new(build)?,
+            live: Mutex::default(),
+        })
     }
 
     /// A configuration was loaded.
     pub fn config_loaded(&self, now: UnixMillis) {
-        self.0.reload_succeeded.set(1);
-        self.0.reload_success.set(now.seconds_since(UnixMillis(0)));
+        self.metrics.reload_succeeded.set(1);
+        self.metrics.reload_success.set(now.seconds_since(UnixMillis(0)));
     }
 
     /// A configuration could not be loaded; the one before stays in force.
     pub fn config_refused(&self) {
-        self.0.reload_succeeded.set(0);
+        self.metrics.reload_succeeded.set(0);
     }
 
     /// Starts every series of an account at zero, so that a first increase is seen as one.
     pub fn start_account(&self, account: &AccountName, actions: &[&str], requests_per_second: u8) {
+        self.lock().insert(account.clone());
         let account = account.as_str();
         for action in actions {
-            self.0.requests.with_label_values(&[account, action]);
-            self.0.durations.with_label_values(&[account, action]);
+            self.metrics.requests.with_label_values(&[account, action]);
+            self.metrics.durations.with_label_values(&[account, action]);
             for reason in Reason::ALL {
-                self.0
+                self.metrics
                     .errors
                     .with_label_values(&[account, action, reason.as_str()]);
             }
         }
-        self.0
+        self.metrics
             .limit
             .with_label_values(&[account])
             .set(requests_per_second.into());
-        self.0
+        self.metrics
             .current
             .with_label_values(&[account])
             .set(requests_per_second.into());
-        self.0.demand.with_label_values(&[account]);
-        self.0.waited.with_label_values(&[account]);
-        self.0.duplicates.with_label_values(&[account]);
-        self.0.credentials_errors.with_label_values(&[account]);
+        self.metrics.demand.with_label_values(&[account]);
+        self.metrics.waited.with_label_values(&[account]);
+        self.metrics.duplicates.with_label_values(&[account]);
+        self.metrics.credentials_errors.with_label_values(&[account]);
     }
 
     /// Removes every series of an account.
     pub fn stop_account(&self, account: &AccountName) {
+        self.lock().remove(account);
         self.stop_discovery(account);
         for vec in [
-            &self.0.requests,
-            &self.0.errors,
-            &self.0.duplicates,
-            &self.0.credentials_errors,
+            &self.metrics.requests,
+            &self.metrics.errors,
+            &self.metrics.duplicates,
+            &self.metrics.credentials_errors,
         ] {
             forget(vec, account);
         }
         for vec in [
-            &self.0.current,
-            &self.0.demand,
-            &self.0.credentials_expiry,
-            &self.0.clock_skew,
+            &self.metrics.current,
+            &self.metrics.demand,
+            &self.metrics.credentials_expiry,
+            &self.metrics.clock_skew,
         ] {
             forget(vec, account);
         }
-        forget(&self.0.limit, account);
-        forget(&self.0.durations, account);
-        forget(&self.0.waited, account);
+        forget(&self.metrics.limit, account);
+        forget(&self.metrics.durations, account);
+        forget(&self.metrics.waited, account);
     }
 
     /// Starts the series of an account's discovery.
     pub fn start_discovery(&self, account: &AccountName, interval: Duration) {
         let labels = [account.as_str()];
-        self.0.discovered.with_label_values(&labels);
-        self.0.discovery_success.with_label_values(&labels);
-        self.0
+        self.metrics.discovered.with_label_values(&labels);
+        self.metrics.discovery_success.with_label_values(&labels);
+        self.metrics
             .discovery_interval
             .with_label_values(&labels)
             .set(interval.as_secs_f64());
@@ -116,22 +126,25 @@ impl Telemetry {
 
     /// Removes the series of an account's discovery and look-ups.
     pub fn stop_discovery(&self, account: &AccountName) {
-        for vec in [&self.0.discovered, &self.0.lookup_up] {
+        for vec in [&self.metrics.discovered, &self.metrics.lookup_up] {
             forget(vec, account);
         }
-        for vec in [&self.0.discovery_interval, &self.0.discovery_success] {
+        for vec in [&self.metrics.discovery_interval, &self.metrics.discovery_success] {
             forget(vec, account);
         }
     }
 
     /// A discovery is complete.
     pub fn discovered(&self, account: &AccountName, instances: usize, now: UnixMillis) {
+        if !self.is_live(account) {
+            return;
+        }
         let labels = [account.as_str()];
-        self.0
+        self.metrics
             .discovered
             .with_label_values(&labels)
             .set(i64::try_from(instances).unwrap_or(i64::MAX));
-        self.0
+        self.metrics
             .discovery_success
             .with_label_values(&labels)
             .set(now.seconds_since(UnixMillis(0)));
@@ -139,7 +152,10 @@ impl Telemetry {
 
     /// A certificate's instance was looked up, or could not be.
     pub fn looked_up(&self, account: &AccountName, certificate_identifier: &str, succeeded: bool) {
-        self.0
+        if !self.is_live(account) {
+            return;
+        }
+        self.metrics
             .lookup_up
             .with_label_values(&[account.as_str(), certificate_identifier])
             .set(succeeded.into());
@@ -147,7 +163,10 @@ impl Telemetry {
 
     /// A call goes out.
     pub fn sent(&self, account: &AccountName, action: &str) {
-        self.0
+        if !self.is_live(account) {
+            return;
+        }
+        self.metrics
             .requests
             .with_label_values(&[account.as_str(), action])
             .inc();
@@ -155,7 +174,10 @@ impl Telemetry {
 
     /// A call has ended, well or not, after this time.
     pub fn ended(&self, account: &AccountName, action: &str, took: Duration) {
-        self.0
+        if !self.is_live(account) {
+            return;
+        }
+        self.metrics
             .durations
             .with_label_values(&[account.as_str(), action])
             .observe(took.as_secs_f64());
@@ -163,7 +185,10 @@ impl Telemetry {
 
     /// A call that failed, sent or not.
     pub fn failed(&self, account: &AccountName, action: &str, reason: Reason) {
-        self.0
+        if !self.is_live(account) {
+            return;
+        }
+        self.metrics
             .errors
             .with_label_values(&[account.as_str(), action, reason.as_str()])
             .inc();
@@ -171,14 +196,20 @@ impl Telemetry {
 
     /// The calls that the budget allows in any second now, and the ratio of what is asked for to that.
     pub fn set_budget(&self, account: &AccountName, rate: f64, demand: f64) {
+        if !self.is_live(account) {
+            return;
+        }
         let labels = [account.as_str()];
-        self.0.current.with_label_values(&labels).set(rate);
-        self.0.demand.with_label_values(&labels).set(demand);
+        self.metrics.current.with_label_values(&labels).set(rate);
+        self.metrics.demand.with_label_values(&labels).set(demand);
     }
 
     /// Time that a due call waited for the budget.
     pub fn waited(&self, account: &AccountName, time: Duration) {
-        self.0
+        if !self.is_live(account) {
+            return;
+        }
+        self.metrics
             .waited
             .with_label_values(&[account.as_str()])
             .inc_by(time.as_secs_f64());
@@ -186,27 +217,36 @@ impl Telemetry {
 
     /// An answer named an instance more than once.
     pub fn duplicated(&self, account: &AccountName) {
-        self.0.duplicates.with_label_values(&[account.as_str()]).inc();
+        if !self.is_live(account) {
+            return;
+        }
+        self.metrics
+            .duplicates
+            .with_label_values(&[account.as_str()])
+            .inc();
     }
 
     /// When the account's credentials expire, if they do.
     pub fn set_credentials_expiry(&self, account: &AccountName, expires: Option<UnixMillis>) {
         let labels = [account.as_str()];
         match expires {
-            Some(expires) => {
-                self.0
+            Some(expires) if self.is_live(account) => {
+                self.metrics
                     .credentials_expiry
                     .with_label_values(&labels)
                     .set(expires.seconds_since(UnixMillis(0)));
             }
             // Nothing to remove is as good.
-            None => drop(self.0.credentials_expiry.remove_label_values(&labels)),
+            _ => drop(self.metrics.credentials_expiry.remove_label_values(&labels)),
         }
     }
 
     /// The local clock minus the API's, in seconds.
     pub fn set_clock_skew(&self, account: &AccountName, seconds: f64) {
-        self.0
+        if !self.is_live(account) {
+            return;
+        }
+        self.metrics
             .clock_skew
             .with_label_values(&[account.as_str()])
             .set(seconds);
@@ -214,15 +254,26 @@ impl Telemetry {
 
     /// An attempt to get or refresh the account's credentials failed.
     pub fn credentials_refresh_failed(&self, account: &AccountName) {
-        self.0
+        if !self.is_live(account) {
+            return;
+        }
+        self.metrics
             .credentials_errors
             .with_label_values(&[account.as_str()])
             .inc();
     }
 
+    fn is_live(&self, account: &AccountName) -> bool {
+        self.lock().contains(account)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeSet<AccountName>> {
+        self.live.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Every own metric as it is now, sorted by name.
     pub fn gather(&self) -> Vec<MetricFamily> {
-        self.0.registry.gather()
+        self.metrics.registry.gather()
     }
 }
 

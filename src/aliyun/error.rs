@@ -219,7 +219,9 @@ fn by_code(code: &str) -> Option<Reason> {
         | "MissingSecurityToken" => Reason::Authentication,
         "Forbidden" | "NoPermission" | "AccessDenied" | "PermissionDenied" => Reason::Forbidden,
         "NotFound" => Reason::NotFound,
-        "InvalidApi.NotFound" | "InvalidAction.NotFound" | "InvalidVersion" => Reason::Request,
+        "InvalidApi.NotFound" | "InvalidAction.NotFound" | "InvalidVersion" | "InvalidProtocol.NeedSsl" => {
+            Reason::Request
+        }
         _ if code.starts_with("ServiceUnavailable") => Reason::Server,
         _ if code.starts_with("MissingParameter") || code.starts_with(INVALID_PARAMETER) => Reason::Request,
         _ => return None,

@@ -1,5 +1,5 @@
-//! `check`: is the configuration valid, what would be polled, and does it fit the budget? With `--live` also: does
-//! one signed call for each account succeed?
+//! `check`: is the configuration valid, what would be polled, and does it fit the budget? With `--live` also: do an
+//! account's calls succeed, each kind made once?
 
 use std::io::Write as _;
 use std::path::Path;
@@ -23,7 +23,11 @@ pub(super) async fn check(path: &Path, live: bool) -> anyhow::Result<ExitCode> {
 async fn check_live(path: &Path) -> anyhow::Result<ExitCode> {
     let (config, host) = prepare(path)?;
     let mut output = std::io::stdout();
-    writeln!(output, "{}\nOne call for each account:", Plan::of(&config))?;
+    writeln!(
+        output,
+        "{}\nEach kind of call once for each account:",
+        Plan::of(&config)
+    )?;
     let all = live::check(&config, &host, &Arc::new(Telemetry::new(BUILD)?)).await;
     for live in &all {
         write!(output, "\n{live}")?;

@@ -1,14 +1,19 @@
 //! The daemon: listen, poll, serve, until a signal ends it.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tracing::info;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info};
 
-use super::generation::Generation;
-use super::{FAILED, Signals};
+use super::generation::Accounts;
+use super::signals::HANGUP;
+use super::state_file::StateFile;
+use super::{FAILED, Signals, has_endpoint, prepare, transports};
 use crate::cli::Web;
 use crate::config::Config;
 use crate::host::Host;
@@ -28,75 +33,152 @@ pub struct Daemon {
     pub store: Arc<Store>,
     /// What it counts.
     pub telemetry: Arc<Telemetry>,
+    accounts: Accounts,
+    /// Stops the loops of the configuration in force.
+    generation: CancellationToken,
 }
 
 impl Daemon {
-    /// Binds every address, then starts everything.
-    pub async fn start(config: &Config, host: &Host, web: Web) -> anyhow::Result<Self> {
+    /// Binds every address, then starts everything. Requests to reload come out of the second part.
+    pub async fn start(
+        config: &Config,
+        host: &Host,
+        web: Web,
+        state: Option<&StateFile>,
+    ) -> anyhow::Result<(Self, mpsc::Receiver<web::Reload>)> {
         let gate = match &web.web_config {
             Some(path) => web::Gate::load(path, host.files.clone(), &host.random)?,
             None => web::Gate::open(),
         };
         let listeners = web::bind(&web.listen_addresses).await?;
         let addresses = listeners.addresses().to_vec();
-        let daemon = Self::poll(config, host)?;
+        let daemon = Self::poll(config, host, state)?;
+        let (reload, reloads) = mpsc::channel(1);
         let site = web::Site::new(
             Arc::clone(&daemon.store),
             Arc::clone(&daemon.telemetry),
             host.clock.clone(),
             web.telemetry_path,
             BUILD,
+            web.enable_lifecycle.then_some(reload),
         );
         info!(?addresses, tls = gate.speaks_tls(), "listening");
         host.tasks.spawn("the web server", |stop| {
             web::serve(listeners, Arc::new(site), Arc::new(gate), stop)
         });
-        Ok(Self { addresses, ..daemon })
+        Ok((Self { addresses, ..daemon }, reloads))
     }
 
-    /// Starts everything but the web server.
-    pub fn poll(config: &Config, host: &Host) -> anyhow::Result<Self> {
+    /// Starts everything but the web server, with what was kept of the process before.
+    pub fn poll(config: &Config, host: &Host, state: Option<&StateFile>) -> anyhow::Result<Self> {
         let (store, telemetry) = (Arc::new(Store::default()), Arc::new(Telemetry::new(BUILD)?));
-        Generation::new(config, host, &store, &telemetry).start(host);
+        if let Some(state) = state {
+            state.restore(&store)?;
+            let (state, store) = (state.clone(), Arc::clone(&store));
+            host.tasks.spawn("the state file", |stop| state.keep(store, stop));
+        }
+        let mut accounts = Accounts::new(&store, &telemetry);
+        let generation = accounts.generation(config, host).start(host);
+        telemetry.config_loaded(host.clock.now());
         Ok(Self {
             addresses: Vec::new(),
             store,
             telemetry,
+            accounts,
+            generation,
         })
+    }
+
+    /// Takes over another configuration. What is known, what may have been used of the budgets, and the keys that are
+    /// held go on; calls under way end by themselves.
+    pub fn reload(&mut self, config: &Config, host: &Host) {
+        self.generation.cancel();
+        self.generation = self.accounts.generation(config, host).start(host);
+        self.telemetry.config_loaded(host.clock.now());
     }
 }
 
-/// Runs until SIGTERM or SIGINT and lets what is under way end.
-pub(super) async fn run(config: &Config, host: &Host, web: Web) -> anyhow::Result<ExitCode> {
-    let mut signals = Signals::watch()?;
-    Daemon::start(config, host, web).await?;
-    let instances: usize = config.accounts.iter().map(|account| account.targets.len()).sum();
+/// Runs until SIGTERM or SIGINT and lets what is under way end. SIGHUP and the web server's request reload the
+/// configuration at `path`.
+pub(super) async fn run(path: &Path, web: Web, state: Option<&Path>) -> anyhow::Result<ExitCode> {
+    let mut signals = Signals::watch_all()?;
+    let (config, host) = prepare(path)?;
+    let state = state.map(|path| StateFile::open(path, &host.files)).transpose()?;
+    let (mut daemon, mut reloads) = Daemon::start(&config, &host, web, state.as_ref()).await?;
     info!(
         version = BUILD.version,
         revision = BUILD.revision,
         accounts = config.accounts.len(),
-        instances,
+        instances = listed(&config),
         "started",
     );
-    tokio::select! {
-        signal = signals.next() => info!(signal, "stopping"),
-        () = host.tasks.stopping().cancelled() => {}
+    loop {
+        tokio::select! {
+            signal = signals.next() => {
+                if signal != HANGUP {
+                    info!(signal, "stopping");
+                    break;
+                }
+                // Whoever sent it reads the log.
+                let _ = reload(&mut daemon, path, &host);
+            }
+            Some(request) = reloads.recv() => request.answer(reload(&mut daemon, path, &host)),
+            () = host.tasks.stopping().cancelled() => break,
+        }
     }
+    // Whoever asked meanwhile hears that it stops, and holds nothing up.
+    drop(reloads);
     host.tasks.stop();
     tokio::select! {
         joined = host.tasks.join(GRACE) => match joined {
             Ok(()) => {
+                if let Some(Err(error)) = state.map(|state| state.save(&daemon.store)) {
+                    error!(%error, "cannot write the state");
+                    return Ok(ExitCode::from(FAILED));
+                }
                 info!("stopped");
                 Ok(ExitCode::SUCCESS)
             }
             Err(failed) => {
-                tracing::error!("{failed}");
+                error!("{failed}");
                 Ok(ExitCode::from(FAILED))
             }
         },
-        signal = signals.next() => {
+        signal = signals.next_to_stop() => {
             info!(signal, "stopping at once");
             Ok(ExitCode::from(FAILED))
         }
     }
+}
+
+/// Takes over what the file says now, or says why not and keeps the configuration that is in force.
+fn reload(daemon: &mut Daemon, path: &Path, host: &Host) -> Result<(), String> {
+    let loaded = Config::load(path, &host.files, has_endpoint)
+        .map_err(anyhow::Error::from)
+        .and_then(|config| Ok((transports(host, config.poll.timeout)?, config)));
+    match loaded {
+        Ok((host, config)) => {
+            daemon.reload(&config, &host);
+            info!(
+                accounts = config.accounts.len(),
+                instances = listed(&config),
+                "configuration reloaded",
+            );
+            Ok(())
+        }
+        Err(why) => {
+            daemon.telemetry.config_refused();
+            let why = format!("{why:#}");
+            error!(
+                why,
+                "cannot reload the configuration, the one before stays in force"
+            );
+            Err(why)
+        }
+    }
+}
+
+/// The instances that the configuration lists.
+fn listed(config: &Config) -> usize {
+    config.accounts.iter().map(|account| account.targets.len()).sum()
 }

@@ -1,107 +1,192 @@
-//! The polling side of one valid configuration.
+//! The polling side of one valid configuration, and what goes on from one to the next.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::Notify;
 use tokio::task::JoinSet;
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::aliyun::budget::Budget;
-use crate::aliyun::client::Client;
-use crate::aliyun::credentials::{Cache, Claims, Fetch};
-use crate::aliyun::endpoint::Endpoint;
-use crate::aliyun::exchange::Exchange;
+use super::account::{Lasting, endpoints};
+use crate::aliyun::credentials::Claims;
 use crate::config::{Account, Config};
 use crate::host::Host;
-use crate::pca::{self, Pca};
-use crate::poll::{Poller, Until};
-use crate::store::Store;
+use crate::model::{AccountName, InstanceId};
+use crate::poll::{Discoverer, Discovery, Poller, Until};
+use crate::store::{Found, Listing, Source, Store};
 use crate::telemetry::Telemetry;
 
-/// Calls of STS in any second. A chain of two roles needs two at a time, and more are never needed: sessions last a
-/// quarter of an hour at least.
-const STS_SLOTS: u8 = 2;
-
-/// The pollers of a configuration, not yet running.
+/// What outlives every configuration.
 #[derive(Debug)]
-pub(super) struct Generation(Vec<Poller>);
+pub(super) struct Accounts {
+    store: Arc<Store>,
+    telemetry: Arc<Telemetry>,
+    claims: Arc<Claims>,
+    lasting: BTreeMap<AccountName, Lasting>,
+}
 
-impl Generation {
-    /// Builds the pollers and tells the store what they will poll.
-    pub(super) fn new(config: &Config, host: &Host, store: &Arc<Store>, telemetry: &Arc<Telemetry>) -> Self {
-        let claims = Arc::new(Claims::default());
-        let poller = |account: &Account| {
-            store.set_targets(&account.name, config.poll.interval, &account.targets);
-            let targets = account.targets.iter();
-            Poller {
-                account: account.name.clone(),
-                targets: targets
-                    .map(|target| (Arc::clone(target), endpoint(account, &target.region)))
-                    .collect(),
-                interval: config.poll.interval,
-                requests_per_second: account.requests_per_second,
-                pca: Pca(client(account, config.poll.timeout, host, telemetry, &claims)),
-                budget: Budget::new(account.requests_per_second, config.poll.timeout, Instant::now()),
-                store: Arc::clone(store),
-                telemetry: Arc::clone(telemetry),
-                host: host.clone(),
-            }
-        };
-        Self(config.accounts.iter().map(poller).collect())
+/// The loops of a configuration, not yet running.
+#[derive(Debug)]
+pub(super) struct Generation(Vec<Member>);
+
+/// The loops of one account.
+#[derive(Debug)]
+struct Member {
+    poller: Poller,
+    /// With the time until it is to look first.
+    discoverer: Option<(Discoverer, Duration)>,
+}
+
+impl Accounts {
+    /// None yet.
+    pub(super) fn new(store: &Arc<Store>, telemetry: &Arc<Telemetry>) -> Self {
+        Self {
+            store: Arc::clone(store),
+            telemetry: Arc::clone(telemetry),
+            claims: Arc::default(),
+            lasting: BTreeMap::new(),
+        }
     }
 
-    /// Polls until the host's tasks are stopped.
-    pub(super) fn start(self, host: &Host) {
-        for poller in self.0 {
+    /// Takes over a configuration: tells the store what is polled, lets go of accounts that are gone, and builds the
+    /// loops. Those of the configuration before are to be stopped before these are started.
+    pub(super) fn generation(&mut self, config: &Config, host: &Host) -> Generation {
+        let gone: Vec<_> = self.store.accounts();
+        let stays = |name: &AccountName| config.accounts.iter().any(|account| account.name == *name);
+        for name in gone.iter().filter(|name| !stays(name)) {
+            self.lasting.remove(name);
+            self.store.remove_account(name);
+            self.telemetry.stop_account(name);
+            self.claims.release(name);
+        }
+        let members = config.accounts.iter();
+        Generation(
+            members
+                .map(|account| self.member(account, config, host))
+                .collect(),
+        )
+    }
+
+    fn member(&mut self, account: &Account, config: &Config, host: &Host) -> Member {
+        let (telemetry, claims) = (&self.telemetry, &self.claims);
+        let known = self.lasting.get(&account.name);
+        let looked_for_the_same = known.is_some_and(|known| known.discovery == account.discovery);
+        let lasting = match self.lasting.entry(account.name.clone()) {
+            std::collections::btree_map::Entry::Vacant(new) => {
+                new.insert(Lasting::new(account, config, host, telemetry, claims))
+            }
+            std::collections::btree_map::Entry::Occupied(known) => {
+                let known = known.into_mut();
+                known.reconfigure(account, config, host, telemetry, claims);
+                known
+            }
+        };
+        let said = Listing {
+            account: &account.name,
+            interval: config.poll.interval,
+            targets: &account.targets,
+            discovers: account.discovery.is_some(),
+        };
+        let discovery = account.discovery.as_ref();
+        self.store.set_account(&said, |id, found| {
+            let discovery = discovery.filter(|discovery| still_counts(discovery, id, found))?;
+            let region = found.finding.region.as_deref();
+            Some(Arc::new(discovery.target(&account.name, id, region)))
+        });
+        let changed = Arc::new(Notify::new());
+        let discoverer = discovery.map(|discovery| {
+            let discoverer = Discoverer {
+                account: account.name.clone(),
+                discovery: discovery.clone(),
+                pca: lasting.pca.clone(),
+                endpoints: endpoints(account),
+                list_budget: lasting.list_budget.clone(),
+                status_budget: lasting.status_budget.clone(),
+                store: Arc::clone(&self.store),
+                telemetry: Arc::clone(telemetry),
+                host: host.clone(),
+                changed: Arc::clone(&changed),
+            };
+            let last = self
+                .store
+                .discovered(&account.name)
+                .filter(|_| looked_for_the_same);
+            let age = last.map(|at| lasting.pca.0.exchange.now().seconds_since(at).max(0.0));
+            let wait = age.map(|age| discovery.interval.saturating_sub(Duration::from_secs_f64(age)));
+            (discoverer, wait.unwrap_or_default())
+        });
+        Member {
+            poller: Poller {
+                account: account.name.clone(),
+                interval: config.poll.interval,
+                requests_per_second: account.requests_per_second,
+                pca: lasting.pca.clone(),
+                endpoints: endpoints(account),
+                budget: lasting.status_budget.clone(),
+                store: Arc::clone(&self.store),
+                telemetry: Arc::clone(telemetry),
+                host: host.clone(),
+                changed,
+            },
+            discoverer,
+        }
+    }
+}
+
+/// Whether a found instance counts under these settings; takes out the sources that are no more.
+fn still_counts(discovery: &Discovery, id: &InstanceId, found: &mut Found) -> bool {
+    let was_found = !found.sources.is_empty();
+    found.sources.retain(|source| match source {
+        Source::List => discovery.list && discovery.selection.takes(id),
+        Source::Certificate(certificate) => discovery.certificates.contains(certificate),
+    });
+    // What is lost already goes on until it is forgotten, unless the patterns leave it out by now.
+    !found.sources.is_empty() || (!was_found && discovery.selection.takes(id))
+}
+
+impl Generation {
+    /// Starts the loops. They end when the token that is returned is cancelled, or the host's tasks are stopped.
+    pub(super) fn start(self, host: &Host) -> CancellationToken {
+        let stop = host.tasks.stopping().child_token();
+        for Member { poller, discoverer } in self.0 {
+            let account = poller.account.clone();
+            let spawn = |what: &str| (stop.clone(), format!("{what} of account {account}"));
             let credentials = Arc::clone(&poller.pca.0.credentials);
-            let name = format!("the credentials of account {}", poller.account);
-            host.tasks.spawn(name, |stop| async move {
+            let (token, name) = spawn("the credentials");
+            host.tasks.spawn_until(token, name, |stop| async move {
                 tokio::select! {
                     () = credentials.keep_fresh() => {}
                     () = stop.cancelled() => {}
                 }
             });
-            let name = format!("the poller of account {}", poller.account);
-            host.tasks.spawn(name, |stop| poller.run(Until::Stopped, stop));
+            let (token, name) = spawn("the poller");
+            host.tasks
+                .spawn_until(token, name, |stop| poller.run(Until::Stopped, stop));
+            if let Some((discoverer, wait)) = discoverer {
+                let (token, name) = spawn("the discovery");
+                host.tasks
+                    .spawn_until(token, name, |stop| discoverer.run(wait, stop));
+            }
         }
+        stop
     }
 
-    /// Polls until every instance has been polled, or the token is cancelled.
-    pub(super) async fn settle(self, stop: &CancellationToken) {
-        let pollers = self
-            .0
-            .into_iter()
-            .map(|poller| poller.run(Until::Settled, stop.clone()));
-        pollers.collect::<JoinSet<_>>().join_all().await;
+    /// Finds what there is to be found and polls until every instance has been polled, or the token is cancelled.
+    /// Returns whether everything was found.
+    pub(super) async fn settle(self, stop: &CancellationToken) -> bool {
+        let members = self.0.into_iter().map(|Member { poller, discoverer }| {
+            let stop = stop.clone();
+            async move {
+                let complete = match discoverer {
+                    Some((discoverer, _)) => discoverer.look().await,
+                    None => true,
+                };
+                poller.run(Until::Settled, stop).await;
+                complete
+            }
+        });
+        let complete = members.collect::<JoinSet<_>>().join_all().await;
+        complete.into_iter().all(|complete| complete)
     }
-}
-
-/// The signed calls of an account, its counters started.
-pub(super) fn client(
-    account: &Account,
-    timeout: Duration,
-    host: &Host,
-    telemetry: &Arc<Telemetry>,
-    claims: &Arc<Claims>,
-) -> Client {
-    let mut actions: Vec<_> = account.credentials.actions().into_iter().collect();
-    actions.push(pca::GET_CA_INSTANCE_STATUS);
-    telemetry.start_account(&account.name, &actions, account.requests_per_second);
-    let exchange = Exchange::new(account.name.clone(), timeout, host.clone(), Arc::clone(telemetry));
-    let fetch = Fetch {
-        exchange: exchange.clone(),
-        sts: Budget::new(STS_SLOTS, timeout, Instant::now()),
-    };
-    Client {
-        exchange,
-        scheme: account.signature,
-        credentials: Arc::new(Cache::new(account.credentials.clone(), fetch, Arc::clone(claims))),
-    }
-}
-
-/// Where calls about a region's instances go.
-pub(super) fn endpoint(account: &Account, region: &str) -> Endpoint {
-    let known = || pca::of_region(region).expect("the configuration refuses a region without an endpoint");
-    account.endpoint.clone().unwrap_or_else(known)
 }

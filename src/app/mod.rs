@@ -1,5 +1,6 @@
 //! The only wiring: makes the parts, connects them, starts and stops them. No part is built anywhere else.
 
+mod account;
 mod check;
 mod daemon;
 mod generation;
@@ -9,16 +10,18 @@ mod once;
 mod ram_policy;
 mod runtime;
 mod signals;
+mod state_file;
 
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context as _;
 
 use crate::cli::{Cli, Command};
 use crate::config::Config;
-use crate::host::{Clock, Env, Files, Host, HttpClient, Random, Tasks};
+use crate::host::{Clock, Env, Files, Host, HttpClient, Random, Tasks, Transport};
 use crate::pca;
 
 pub use crate::web::{ListenAddress, TelemetryPath};
@@ -27,6 +30,7 @@ pub use logging::subscriber;
 pub use once::{Polled, once};
 pub use runtime::run;
 pub use signals::Signals;
+pub use state_file::StateFile;
 
 /// Exit code: it ran and something failed.
 const FAILED: u8 = 1;
@@ -63,28 +67,41 @@ async fn command(cli: Cli) -> anyhow::Result<ExitCode> {
             once::run(&config, &host, output.as_deref()).await
         }
         Some(Command::RamPolicy) => ram_policy::ram_policy(&path),
-        None => {
-            let (config, host) = prepare(&path)?;
-            daemon::run(&config, &host, cli.web).await
-        }
+        None => daemon::run(&path, cli.web, cli.state.file.as_deref()).await,
     }
 }
 
 fn prepare(path: &Path) -> anyhow::Result<(Config, Host)> {
     let files = Files::disk();
     let config = Config::load(path, &files, has_endpoint)?;
+    let (transport, direct) = clients(config.poll.timeout)?;
     let host = Host {
         clock: Clock::system(),
         env: Env::process(),
         files,
         random: Random::system(),
-        transport: Arc::new(HttpClient::new(config.poll.timeout).context("cannot call the API")?),
-        direct: Arc::new(
-            HttpClient::direct(config.poll.timeout).context("cannot call the metadata service")?,
-        ),
+        transport,
+        direct,
         tasks: Tasks::default(),
     };
     Ok((config, host))
+}
+
+/// The same host, whose calls are given up after `timeout`.
+fn transports(host: &Host, timeout: Duration) -> anyhow::Result<Host> {
+    let (transport, direct) = clients(timeout)?;
+    Ok(Host {
+        transport,
+        direct,
+        ..host.clone()
+    })
+}
+
+/// A client that follows the environment's proxies, and one that does not.
+fn clients(timeout: Duration) -> anyhow::Result<(Arc<dyn Transport>, Arc<dyn Transport>)> {
+    let transport = HttpClient::new(timeout).context("cannot call the API")?;
+    let direct = HttpClient::direct(timeout).context("cannot call the metadata service")?;
+    Ok((Arc::new(transport), Arc::new(direct)))
 }
 
 /// One error, on standard error: whoever types a command reads it there, whatever the log's format is.

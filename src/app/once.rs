@@ -9,7 +9,7 @@ use anyhow::Context as _;
 use tokio_util::sync::CancellationToken;
 use tracing::error;
 
-use super::generation::Generation;
+use super::generation::Accounts;
 use super::{FAILED, Signals};
 use crate::config::Config;
 use crate::exposition::{self, Scope};
@@ -62,19 +62,18 @@ fn cannot_write(path: &Path) -> String {
 pub struct Polled {
     /// The text format.
     pub text: String,
-    /// Every instance's last poll succeeded.
+    /// Every instance was found that there is to find, and its last poll succeeded.
     pub all_up: bool,
 }
 
 /// Polls everything once, retries included.
 pub async fn once(config: &Config, host: &Host, stop: &CancellationToken) -> anyhow::Result<Polled> {
     let (store, telemetry) = (Arc::new(Store::default()), Arc::new(Telemetry::new(BUILD)?));
-    Generation::new(config, host, &store, &telemetry)
-        .settle(stop)
-        .await;
+    let generation = Accounts::new(&store, &telemetry).generation(config, host);
+    let all_found = generation.settle(stop).await;
     let snapshot = store.snapshot();
     Ok(Polled {
         text: exposition::text(&snapshot, &telemetry.gather(), host.clock.now(), Scope::Textfile),
-        all_up: snapshot.instances.iter().all(|state| state.up()),
+        all_up: all_found && snapshot.instances.iter().all(|state| state.up()),
     })
 }

@@ -3,6 +3,7 @@
 //! Standard output gets one policy and nothing else: that of whoever calls the API. Which user or role that is, and
 //! what those need that take a role on, is told on standard error. Nothing is called and no variable is read.
 
+use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
@@ -27,26 +28,31 @@ struct Policy {
 #[serde(rename_all = "PascalCase")]
 struct Statement {
     effect: &'static str,
-    action: String,
+    action: Vec<String>,
     resource: String,
 }
 
 pub(super) fn ram_policy(path: &Path) -> anyhow::Result<ExitCode> {
     let config = Config::load(path, &Files::disk(), has_endpoint)?;
-    let policy = Policy::allow(pca::GET_CA_INSTANCE_STATUS_RAM_ACTION, "*");
-    let owners: String = config.accounts.iter().map(owners).collect();
+    let all: BTreeSet<_> = config.accounts.iter().flat_map(actions).collect();
+    let owners: String = config
+        .accounts
+        .iter()
+        .map(|account| owners(account, &all))
+        .collect();
+    let policy = Policy::allow(all, "*");
     write!(std::io::stderr(), "{owners}")?;
     writeln!(std::io::stdout(), "{}", policy.json()?)?;
     Ok(ExitCode::SUCCESS)
 }
 
 impl Policy {
-    fn allow(action: impl Into<String>, resource: impl Into<String>) -> Self {
+    fn allow(actions: impl IntoIterator<Item = impl Into<String>>, resource: impl Into<String>) -> Self {
         Self {
             version: "1",
             statement: vec![Statement {
                 effect: "Allow",
-                action: action.into(),
+                action: actions.into_iter().map(Into::into).collect(),
                 resource: resource.into(),
             }],
         }
@@ -57,9 +63,23 @@ impl Policy {
     }
 }
 
-/// Whose the policy is in an account, and what the others need that lead there.
-fn owners(account: &Account) -> String {
+/// What the calls of an account need. A look-up of a certificate is the action that polls are.
+fn actions(account: &Account) -> BTreeSet<&'static str> {
+    let lists = account.discovery.as_ref().is_some_and(|discovery| discovery.list);
+    let list = lists.then_some(pca::LIST_PCA_CA_CERTIFICATE_RAM_ACTION);
+    [pca::GET_CA_INSTANCE_STATUS_RAM_ACTION]
+        .into_iter()
+        .chain(list)
+        .collect()
+}
+
+/// Whose the policy for `all` actions is in an account, and what the others need that lead there.
+fn owners(account: &Account, all: &BTreeSet<&'static str>) -> String {
     let mut lines = vec![format!("the policy is for {}", owner(&account.credentials))];
+    let needed = actions(account);
+    for action in all.difference(&needed) {
+        lines.push(format!("{action} is for other accounts and may be left out here"));
+    }
     needs(&account.credentials, &mut lines);
     let lines = lines
         .iter()
@@ -71,7 +91,7 @@ fn owners(account: &Account) -> String {
 fn needs(provider: &Provider, lines: &mut Vec<String>) {
     match provider {
         Provider::AssumeRole(role) => {
-            let policy = Policy::allow(format!("sts:{ASSUME_ROLE}"), role.role_arn.clone());
+            let policy = Policy::allow([format!("sts:{ASSUME_ROLE}")], role.role_arn.clone());
             let policy = policy.json().expect("texts alone are always JSON");
             let source = owner(&role.source);
             lines.push(format!(
@@ -113,7 +133,31 @@ mod tests {
         );
         let files = Files::memory([("config.yaml", text.as_str())]);
         let config = Config::load(Path::new("config.yaml"), &files, has_endpoint).unwrap();
-        owners(&config.accounts[0])
+        owners(&config.accounts[0], &actions(&config.accounts[0]))
+    }
+
+    /// The actions of an account with these lines.
+    fn actions_of(lines: &str) -> Vec<&'static str> {
+        let text = format!("accounts: [{{name: prod, {lines}}}]\n");
+        let files = Files::memory([("config.yaml", text.as_str())]);
+        let config = Config::load(Path::new("config.yaml"), &files, has_endpoint).unwrap();
+        actions(&config.accounts[0]).into_iter().collect()
+    }
+
+    #[test]
+    fn only_an_account_that_lists_its_certificates_needs_the_list() {
+        let (status, list) = (
+            "yundun-cert:GetCAInstanceStatus",
+            "yundun-cert:ListPcaCaCertificate",
+        );
+        for (lines, wanted) in [
+            ("instances: [{id: a}]", vec![status]),
+            ("certificates: [{identifier: 160ae6bb}]", vec![status]),
+            ("discovery: {}", vec![status, list]),
+            ("discovery: {}, instances: [{id: a}]", vec![status, list]),
+        ] {
+            assert_eq!(actions_of(lines), wanted, "{lines}");
+        }
     }
 
     #[test]
@@ -147,7 +191,9 @@ account prod: the role acs:ram::2:role/hub takes on the role acs:ram::1:role/pca
   "Statement": [
     {
       "Effect": "Allow",
-      "Action": "sts:AssumeRole",
+      "Action": [
+        "sts:AssumeRole"
+      ],
       "Resource": "acs:ram::1:role/pca"
     }
   ]
@@ -158,7 +204,9 @@ account prod: the user or role that `ecs_metadata` leads to takes on the role ac
   "Statement": [
     {
       "Effect": "Allow",
-      "Action": "sts:AssumeRole",
+      "Action": [
+        "sts:AssumeRole"
+      ],
       "Resource": "acs:ram::2:role/hub"
     }
   ]

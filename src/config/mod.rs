@@ -60,6 +60,8 @@ pub struct Account {
     pub name: AccountName,
     /// Where the API answers; each target's region decides if there is none.
     pub endpoint: Option<Endpoint>,
+    /// The region of instances that tell no other, such as `cn-hangzhou`.
+    pub region: String,
     /// The budget: 1 to 10, 5 by default.
     pub requests_per_second: u8,
     /// How calls are signed.

@@ -119,6 +119,7 @@ fn account(
     let (targets, discovery) = instances?.of_account(&name, default_region, &default_labels);
     Ok(Account {
         endpoint: endpoint?,
+        region: default_region.to_owned(),
         requests_per_second: requests_per_second?,
         signature: signature?,
         credentials: provider?,

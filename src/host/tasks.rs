@@ -23,21 +23,34 @@ pub struct Tasks {
 pub struct TaskFailed(pub String);
 
 impl Tasks {
-    /// Runs a task until it is asked to stop. It watches the token that it is given.
-    #[expect(clippy::disallowed_methods, reason = "the one place that spawns")]
+    /// Runs a task as long as the process lives. It watches the token that it is given.
     pub fn spawn<F>(&self, name: impl Into<String>, task: impl FnOnce(CancellationToken) -> F)
     where
         F: Future<Output = ()> + Send + 'static,
     {
+        self.spawn_until(self.stop.clone(), name, task);
+    }
+
+    /// Runs a task until `stop` is cancelled, which the process's end should do too. It watches the token that it is
+    /// given.
+    #[expect(clippy::disallowed_methods, reason = "the one place that spawns")]
+    pub fn spawn_until<F>(
+        &self,
+        stop: CancellationToken,
+        name: impl Into<String>,
+        task: impl FnOnce(CancellationToken) -> F,
+    ) where
+        F: Future<Output = ()> + Send + 'static,
+    {
         let name = name.into();
-        let work = tokio::spawn(self.tracker.track_future(task(self.stop.clone())));
-        let (stop, failed) = (self.stop.clone(), Arc::clone(&self.failed));
+        let work = tokio::spawn(self.tracker.track_future(task(stop.clone())));
+        let (all, failed) = (self.stop.clone(), Arc::clone(&self.failed));
         self.tracker.spawn(async move {
             let ended = work.await;
             if ended.is_err() || !stop.is_cancelled() {
                 let mut failed = failed.lock().unwrap_or_else(PoisonError::into_inner);
                 failed.get_or_insert(TaskFailed(name));
-                stop.cancel();
+                all.cancel();
             }
         });
     }
@@ -50,6 +63,17 @@ impl Tasks {
     /// The token that every task watches.
     pub fn stopping(&self) -> &CancellationToken {
         &self.stop
+    }
+
+    /// How many are running.
+    pub fn len(&self) -> usize {
+        // Each task has one that watches it.
+        self.tracker.len() / 2
+    }
+
+    /// Whether none is running.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
     }
 
     /// Waits until all have ended, `grace` at most; an error if one had failed.
@@ -89,6 +113,24 @@ mod tests {
                 .starts_with("poller of account prod ended by itself"),
             "{failed}"
         );
+    }
+
+    #[tokio::test]
+    async fn a_task_that_was_told_to_end_before_the_others_leaves_nothing_behind() {
+        let tasks = Tasks::default();
+        let stop = tasks.stopping().child_token();
+        tasks.spawn("all along", |stop| async move { stop.cancelled().await });
+        tasks.spawn_until(stop.clone(), "for a while", |stop| async move {
+            stop.cancelled().await;
+        });
+        assert_eq!(tasks.len(), 2);
+        stop.cancel();
+        while tasks.len() == 2 {
+            tokio::task::yield_now().await;
+        }
+        assert!(!tasks.stopping().is_cancelled());
+        tasks.stop();
+        tasks.join(Duration::from_secs(5)).await.unwrap();
     }
 
     #[tokio::test]

@@ -2,24 +2,19 @@
 //!
 //! Errors here never repeat a text of the answer.
 
+use std::collections::BTreeSet;
+
 use serde::Deserialize as _;
 use serde_json::Value;
 
-use super::Answer;
-use super::wire::{Instance, Number};
+use super::wire::{self, Instance, Number};
+use super::{Answer, CaCertificate, Page};
 use crate::aliyun::error::CallError;
 use crate::model::{InstanceId, InstanceStatus, UnixMillis};
 
 /// What the answer to `GetCAInstanceStatus` says about the instance that was asked for.
 pub(super) fn instance_status(json: &Value, asked: &InstanceId) -> Result<Answer, CallError> {
-    let list = match json.get("InstanceStatusList") {
-        Some(Value::Array(list)) => list,
-        Some(_) => return Err(decode("InstanceStatusList is not a list")),
-        None => return Err(decode("InstanceStatusList is missing")),
-    };
-    if list.is_empty() {
-        return Err(CallError::NotFound);
-    }
+    let list = instances(json)?;
     let entries = list
         .iter()
         .filter(|entry| entry.get("InstanceId").and_then(Value::as_str) == Some(asked.as_str()))
@@ -34,6 +29,63 @@ pub(super) fn instance_status(json: &Value, asked: &InstanceId) -> Result<Answer
         status: chosen.into(),
         duplicated,
     })
+}
+
+/// The ids of the instances in the answer to `GetCAInstanceStatus`, whatever was asked for.
+pub(super) fn instance_ids(json: &Value) -> Result<BTreeSet<InstanceId>, CallError> {
+    let ids = instances(json)?.iter().map(|entry| {
+        let id = entry.get("InstanceId").and_then(Value::as_str);
+        id.filter(|id| !id.is_empty()).map(InstanceId::from)
+    });
+    ids.collect::<Option<_>>()
+        .ok_or_else(|| decode("an instance has no InstanceId"))
+}
+
+/// The answer to `ListPcaCaCertificate`. An entry that names no instance says nothing here; without any entry, an account
+/// has no CA certificate.
+pub(super) fn ca_certificates(json: &Value) -> Result<Page, CallError> {
+    let list = list(json, "List")?;
+    let entries = list
+        .iter()
+        .map(|entry| {
+            wire::CaCertificate::deserialize(entry)
+                .map_err(|error| decode(&format!("a CA certificate's {error}")))
+        })
+        .collect::<Result<Vec<_>, _>>()?;
+    let next = match json.get("NextToken") {
+        None | Some(Value::Null) => None,
+        Some(Value::String(token)) => sent(Some(token.clone())),
+        Some(_) => return Err(decode("NextToken is not a text")),
+    };
+    let certificate = |entry: wire::CaCertificate| {
+        Some(CaCertificate {
+            instance_id: InstanceId::from(sent(entry.private_ca_instance_id)?.as_str()),
+            identifier: sent(entry.cert_identifier),
+            common_name: sent(entry.common_name),
+            region: sent(entry.private_ca_region_id),
+        })
+    };
+    Ok(Page {
+        certificates: entries.into_iter().filter_map(certificate).collect(),
+        next,
+    })
+}
+
+/// The list of `GetCAInstanceStatus`; one that is there and empty means that there is no such instance.
+fn instances(json: &Value) -> Result<&Vec<Value>, CallError> {
+    let list = list(json, "InstanceStatusList")?;
+    if list.is_empty() {
+        return Err(CallError::NotFound);
+    }
+    Ok(list)
+}
+
+fn list<'j>(json: &'j Value, name: &str) -> Result<&'j Vec<Value>, CallError> {
+    match json.get(name) {
+        Some(Value::Array(list)) => Ok(list),
+        Some(_) => Err(decode(&format!("{name} is not a list"))),
+        None => Err(decode(&format!("{name} is missing"))),
+    }
 }
 
 impl From<Instance> for InstanceStatus {
@@ -75,7 +127,11 @@ mod tests {
     }
 
     fn list(entries: &Value) -> Value {
-        json!({ "RequestId": "r", "InstanceStatusList": entries })
+        list_of("InstanceStatusList", entries)
+    }
+
+    fn list_of(name: &str, entries: &Value) -> Value {
+        json!({ "RequestId": "r", name: entries })
     }
 
     #[test]
@@ -189,6 +245,81 @@ mod tests {
         ] {
             let error = decoded(&list(&json!([entry]))).unwrap_err();
             assert!(!error.contains("canary"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_certificate_leads_to_every_instance_of_the_answer() {
+        let ids = |entries: Value| {
+            instance_ids(&list_of("InstanceStatusList", &entries)).map_err(|error| error.to_string())
+        };
+        let found = ids(json!([{"InstanceId": "b"}, {"InstanceId": "a"}, {"InstanceId": "a"}])).unwrap();
+        assert_eq!(found, BTreeSet::from(["a".into(), "b".into()]));
+        for entries in [
+            json!([]),
+            json!(null),
+            json!([{}]),
+            json!([{"InstanceId": ""}]),
+            json!([{"InstanceId": 7}]),
+        ] {
+            assert!(ids(entries.clone()).is_err(), "{entries}");
+        }
+    }
+
+    #[test]
+    fn a_page_of_ca_certificates_is_read_as_the_vendor_writes_it() {
+        let page = ca_certificates(&json!({
+            "RequestId": "15C66C7B-671A-4297-9187-2C4477247A74", "MaxResults": 50, "TotalCount": 2,
+            "NextToken": "1d2db86sca4384811e0b5e8707e68181f",
+            "List": [
+                {"CertIdentifier": "160ae6bb538d538c70c01f81dcf2****", "Status": "ISSUE", "CommonName": "mallica.cn",
+                 "IssuerIdentifier": "270ae6bb538d538c70c01f81fg3****", "PrivateCaInstanceId": "cas-member-0hmi****",
+                 "PrivateCaRegionId": "eu-central-1", "UserId": "1***"},
+                {"PrivateCaInstanceId": "cas-member-1", "CommonName": "", "PrivateCaRegionId": null},
+                {"CertIdentifier": "of no instance"},
+            ],
+        }))
+        .unwrap();
+        assert_eq!(page.next.as_deref(), Some("1d2db86sca4384811e0b5e8707e68181f"));
+        assert_eq!(
+            page.certificates,
+            [
+                CaCertificate {
+                    instance_id: "cas-member-0hmi****".into(),
+                    identifier: Some("160ae6bb538d538c70c01f81dcf2****".to_owned()),
+                    common_name: Some("mallica.cn".to_owned()),
+                    region: Some("eu-central-1".to_owned()),
+                },
+                CaCertificate {
+                    instance_id: "cas-member-1".into(),
+                    identifier: None,
+                    common_name: None,
+                    region: None,
+                },
+            ]
+        );
+    }
+
+    #[test]
+    fn an_account_without_ca_certificates_has_an_empty_page() {
+        for token in [json!(null), json!("")] {
+            let page = ca_certificates(&json!({"List": [], "NextToken": token})).unwrap();
+            assert_eq!(page, Page::default());
+        }
+    }
+
+    #[test]
+    fn a_page_of_another_shape_is_an_error() {
+        for answer in [
+            json!({}),
+            list_of("List", &json!(null)),
+            list_of("List", &json!({})),
+            list_of("List", &json!([7])),
+            list_of("List", &json!([{"PrivateCaInstanceId": 7}])),
+            json!({"List": [], "NextToken": 7}),
+        ] {
+            let error = ca_certificates(&answer).unwrap_err();
+            assert!(matches!(error, CallError::Decode(_)), "{answer}: {error}");
         }
     }
 }

@@ -17,6 +17,16 @@ pub(super) struct Instance {
     pub(super) identifier: Option<String>,
 }
 
+/// One entry of the `List` of CA certificates, as far as it is of use.
+#[derive(Debug, Default, serde::Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub(super) struct CaCertificate {
+    pub(super) cert_identifier: Option<String>,
+    pub(super) common_name: Option<String>,
+    pub(super) private_ca_instance_id: Option<String>,
+    pub(super) private_ca_region_id: Option<String>,
+}
+
 /// A whole number: as such, as a float without a fraction, or as text; or nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Number(pub(super) Option<i64>);

@@ -1,8 +1,10 @@
 //! When to ask about which instance, and taking in what came back.
 //!
 //! `schedule` is the plan (pure), `retry` the distances between attempts (pure), `poller` the loop of one account.
-//! `discovery` says how instances are found that are not listed, `pattern` which of them count.
+//! `discovery` says how instances are found that are not listed, `pattern` which of them count, and `discoverer` is the
+//! loop that finds them.
 
+mod discoverer;
 mod discovery;
 mod pattern;
 mod poller;
@@ -10,6 +12,7 @@ mod report;
 mod retry;
 mod schedule;
 
+pub use discoverer::Discoverer;
 pub use discovery::{Discovery, Rule};
 pub use pattern::{Pattern, Selection};
 pub use poller::{Poller, Until};

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::Notify;
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
@@ -12,11 +13,10 @@ use tracing::{debug, error, info, warn};
 use super::report::Report;
 use super::{Schedule, retry};
 use crate::aliyun::budget::{Budget, Slot};
-use crate::aliyun::endpoint::Endpoint;
 use crate::aliyun::error::{CallError, Retry};
 use crate::host::Host;
-use crate::model::{AccountName, Failure, InstanceId, Outcome, Reason, Target};
-use crate::pca::{Answer, GET_CA_INSTANCE_STATUS_RAM_ACTION, Pca};
+use crate::model::{AccountName, Failure, InstanceId, Outcome, Reason, Target, UnixMillis};
+use crate::pca::{Answer, Endpoints, GET_CA_INSTANCE_STATUS_RAM_ACTION, Pca};
 use crate::store::{Change, Store};
 use crate::telemetry::Telemetry;
 
@@ -28,22 +28,24 @@ const GROWTH_STEP: Duration = Duration::from_secs(1);
 pub struct Poller {
     /// The account.
     pub account: AccountName,
-    /// Its instances, each with the endpoint to ask.
-    pub targets: Vec<(Arc<Target>, Endpoint)>,
-    /// How often each of them is to be polled.
+    /// How often each of its instances is to be polled; which there are, the store knows.
     pub interval: Duration,
     /// Calls in any second.
     pub requests_per_second: u8,
     /// The calls.
     pub pca: Pca,
+    /// Where they go.
+    pub endpoints: Endpoints,
     /// When they may go.
     pub budget: Budget,
     /// Where outcomes go.
     pub store: Arc<Store>,
     /// The counters.
     pub telemetry: Arc<Telemetry>,
-    /// Clock and randomness.
+    /// Randomness.
     pub host: Host,
+    /// The store has other instances than before.
+    pub changed: Arc<Notify>,
 }
 
 /// When to end, other than on request.
@@ -58,10 +60,13 @@ pub enum Until {
 /// A poll that is back.
 type Landed = (InstanceId, Result<Answer, CallError>);
 
+/// Every instance, and when it was last polled before this loop began.
+type Targets = BTreeMap<InstanceId, (Arc<Target>, Option<UnixMillis>)>;
+
 /// The state of a running loop.
 struct Running {
     poller: Poller,
-    targets: BTreeMap<InstanceId, (Arc<Target>, Endpoint)>,
+    targets: Targets,
     schedule: Schedule<InstanceId>,
     flights: JoinSet<Landed>,
     /// Which flight is whose, to know it even if it panics.
@@ -77,21 +82,14 @@ impl Poller {
     /// Polls until asked to stop, and then waits for the calls that are under way.
     pub async fn run(self, until: Until, stop: CancellationToken) {
         let now = Instant::now();
-        let targets: BTreeMap<_, _> = self
-            .targets
-            .iter()
-            .map(|target| (target.0.instance_id.clone(), target.clone()))
-            .collect();
-        let schedule = Schedule::new(
-            targets.keys().cloned(),
-            self.interval,
-            self.requests_per_second,
-            now,
-        );
+        let targets = self.targets();
+        let turns = self.turns(&targets, now);
+        let schedule = Schedule::new(turns, self.interval, self.requests_per_second, now);
         let schedule = match until {
             Until::Stopped => schedule,
             Until::Settled => schedule.single_round(),
         };
+        let report = Report::new((!schedule.all_heard()).then_some(now));
         let mut running = Running {
             poller: self,
             targets,
@@ -99,7 +97,7 @@ impl Poller {
             flights: JoinSet::new(),
             in_flight: HashMap::new(),
             duplicated: BTreeSet::new(),
-            report: Report::new(now),
+            report,
             last_start: None,
         };
         running.measure();
@@ -108,35 +106,70 @@ impl Poller {
             running.land(landed);
         }
     }
+
+    /// The account's instances.
+    fn targets(&self) -> Targets {
+        let known = self.store.targets(&self.account).into_iter();
+        known
+            .map(|(target, attempted)| (target.instance_id.clone(), (target, attempted)))
+            .collect()
+    }
+
+    /// When each was last polled.
+    fn turns(&self, targets: &Targets, now: Instant) -> Vec<(InstanceId, Option<Instant>)> {
+        let wall = self.pca.0.exchange.now();
+        let turn = |(id, (_, attempted)): (&InstanceId, &(Arc<Target>, Option<UnixMillis>))| {
+            let ago = attempted.map(|at| Duration::from_secs_f64(wall.seconds_since(at).max(0.0)));
+            // What lies before the machine's own start is as old as that.
+            let last = ago.map(|ago| now.checked_sub(ago).unwrap_or(now));
+            (id.clone(), last)
+        };
+        targets.iter().map(turn).collect()
+    }
 }
 
 impl Running {
     async fn poll(&mut self, until: Until, stop: &CancellationToken) {
         while until == Until::Stopped || !self.schedule.settled() {
             let due = self.schedule.due();
+            let changed = Arc::clone(&self.poller.changed);
             tokio::select! {
                 biased;
                 () = stop.cancelled() => return,
                 Some(landed) = self.flights.join_next_with_id() => self.land(landed),
                 slot = slot_when_due(&self.poller.budget, due) => self.start(slot, due, stop),
+                () = changed.notified() => self.retarget(),
                 () = sleep(GROWTH_STEP), if self.report.slowed() => self.measure(),
             }
         }
     }
 
+    /// Takes over the instances that there are now.
+    fn retarget(&mut self) {
+        let now = Instant::now();
+        self.targets = self.poller.targets();
+        let turns = self.poller.turns(&self.targets, now);
+        self.schedule.set_targets(turns, now);
+        self.duplicated.retain(|id| self.targets.contains_key(id));
+        self.measure();
+    }
+
     fn start(&mut self, slot: Slot, due: Option<Instant>, stop: &CancellationToken) {
         let now = Instant::now();
         let target = self.schedule.take(now).and_then(|id| self.targets.get(&id));
-        let Some((target, endpoint)) = target.cloned() else {
+        let Some((target, _)) = target.cloned() else {
             slot.unused();
             return;
         };
+        let endpoint = self.poller.endpoints.of(&target.region);
         // What was due before the previous call could not have gone before it.
         let waited = due.map_or(Duration::ZERO, |due| {
             now - due.max(self.last_start.unwrap_or(due))
         });
         self.last_start = Some(now);
         self.poller.telemetry.waited(&self.poller.account, waited);
+        let true_time = self.poller.pca.0.exchange.now();
+        self.poller.store.attempt(&target, true_time);
         let (pca, budget, stop) = (self.poller.pca.clone(), self.poller.budget.clone(), stop.clone());
         let id = target.instance_id.clone();
         let flight = self.flights.spawn(async move {

@@ -25,12 +25,13 @@ pub(super) struct Report {
 }
 
 impl Report {
-    pub(super) fn new(now: Instant) -> Self {
+    /// `first_round` is when the first round began, if there is one.
+    pub(super) fn new(first_round: Option<Instant>) -> Self {
         Self {
             overdrawn: false,
             slowed: false,
             corrected: false,
-            first_round: Some(now),
+            first_round,
         }
     }
 

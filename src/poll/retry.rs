@@ -2,6 +2,12 @@
 
 use std::time::Duration;
 
+use tokio::time::sleep;
+
+use crate::aliyun::budget::{Budget, Slot};
+use crate::aliyun::error::{CallError, Retry};
+use crate::host::Random;
+
 /// The longest wait before the first, second and third retry: full jitter draws from 0 up to it, so that
 /// instances that failed together do not come back together. After the last one the regular turn is soon enough.
 const CEILINGS: [Duration; 3] = [
@@ -13,6 +19,32 @@ const CEILINGS: [Duration; 3] = [
 /// The wait before retry number `done + 1`, or `None` if that many have been made. `fraction` is random, 0 to 1.
 pub(super) fn delay(done: usize, fraction: f64) -> Option<Duration> {
     CEILINGS.get(done).map(|ceiling| ceiling.mul_f64(fraction))
+}
+
+/// Makes a call that has no place in a schedule, and tries again as often as any other.
+pub(super) async fn persist<T, F: Future<Output = Result<T, CallError>>>(
+    budget: &Budget,
+    random: &Random,
+    call: impl Fn(Slot) -> F,
+) -> Result<T, CallError> {
+    let (mut made, mut afresh) = (0, false);
+    loop {
+        let error = match call(budget.slot().await).await {
+            Ok(answer) => return Ok(answer),
+            Err(error) => error,
+        };
+        let wait = match error.retry() {
+            Retry::AtOnce if !afresh => {
+                afresh = true;
+                Some(Duration::ZERO)
+            }
+            Retry::Later => delay(made, random.fraction()),
+            Retry::AtOnce | Retry::Never => None,
+        };
+        let Some(wait) = wait else { return Err(error) };
+        made += 1;
+        sleep(wait).await;
+    }
 }
 
 #[cfg(test)]

@@ -42,21 +42,76 @@ struct Place {
 }
 
 impl<K: Clone + Ord + Debug> Schedule<K> {
-    /// A plan to poll each target once per `interval`, within a budget of `slots`, the first one at `now`.
-    pub fn new(targets: impl IntoIterator<Item = K>, interval: Duration, slots: u8, now: Instant) -> Self {
-        let targets: BTreeMap<_, _> = targets.into_iter().map(|key| (key, Place::default())).collect();
-        Self {
+    /// A plan to poll each target once per `interval`, within a budget of `slots`. Each comes with its last attempt; those
+    /// never tried come first, from `now` on, and the others when their interval is over.
+    pub fn new(
+        targets: impl IntoIterator<Item = (K, Option<Instant>)>,
+        interval: Duration,
+        slots: u8,
+        now: Instant,
+    ) -> Self {
+        let mut schedule = Self {
             interval,
             slots: u32::from(slots.max(1)),
             slot_time: Duration::from_secs(1),
-            turns: targets.keys().map(|key| (None, key.clone())).collect(),
+            turns: BTreeSet::new(),
             retries: BTreeSet::new(),
+            targets: BTreeMap::new(),
             next_turn: now,
             single_round: false,
             in_flight: 0,
-            unheard: targets.len(),
-            targets,
+            unheard: 0,
+        };
+        for (key, last_attempt) in targets {
+            schedule.add(key, last_attempt);
         }
+        // The oldest attempt may be so young that nothing is due yet; the gap is the usual distance.
+        if let Some((Some(oldest), _)) = schedule.turns.first() {
+            let gap = schedule.gap();
+            schedule.next_turn = (*oldest + schedule.interval_in_force()).clamp(now, now + gap);
+        }
+        schedule
+    }
+
+    /// Takes over which targets there are: new ones come with their last attempt, those that left are polled no more.
+    pub fn set_targets(&mut self, targets: impl IntoIterator<Item = (K, Option<Instant>)>, now: Instant) {
+        let mut left: BTreeSet<K> = self.targets.keys().cloned().collect();
+        for (key, last_attempt) in targets {
+            if !left.remove(&key) {
+                self.add(key, last_attempt);
+            }
+        }
+        for key in left {
+            self.remove(&key);
+        }
+        if self.any_untried() {
+            self.next_turn = self.next_turn.min(now);
+        }
+    }
+
+    fn add(&mut self, key: K, last_attempt: Option<Instant>) {
+        self.turns.insert((last_attempt, key.clone()));
+        let heard = last_attempt.is_some();
+        self.unheard += usize::from(!heard);
+        let place = Place {
+            last_attempt,
+            heard,
+            ..Place::default()
+        };
+        self.targets.insert(key, place);
+    }
+
+    fn remove(&mut self, key: &K) {
+        let Some(place) = self.targets.remove(key) else {
+            return;
+        };
+        self.turns.remove(&(place.last_attempt, key.clone()));
+        if let Some(due) = place.retry_due {
+            self.retries.remove(&(due, key.clone()));
+        }
+        // Its outcome will be nobody's.
+        self.in_flight -= usize::from(place.in_flight);
+        self.unheard -= usize::from(!place.heard);
     }
 
     /// The same plan for one round: a target that was polled is not polled again, but for its retries.
@@ -188,6 +243,16 @@ mod tests {
         Duration::from_secs_f64(seconds)
     }
 
+    /// A plan for targets that were never tried.
+    fn untried<K: Clone + Ord + Debug>(
+        targets: impl IntoIterator<Item = K>,
+        interval: Duration,
+        slots: u8,
+        now: Instant,
+    ) -> Schedule<K> {
+        Schedule::new(targets.into_iter().map(|key| (key, None)), interval, slots, now)
+    }
+
     /// Polls everything that is due for `span`, each poll taking no time, and returns (second, target).
     fn run(schedule: &mut Schedule<u32>, start: Instant, span: Duration) -> Vec<(f64, u32)> {
         let mut polls = Vec::new();
@@ -210,7 +275,7 @@ mod tests {
     #[test]
     fn the_first_round_runs_at_the_budgets_speed() {
         let start = Instant::now();
-        let mut schedule = Schedule::new(0..100, INTERVAL, 5, start);
+        let mut schedule = untried(0..100, INTERVAL, 5, start);
         let polls = run(&mut schedule, start, seconds(10.05));
         assert_eq!(polls.len(), 100, "100 targets at twice 5 a second take 10 s");
         assert!(polls.iter().map(|(_, key)| *key).eq(0..100));
@@ -219,7 +284,7 @@ mod tests {
     #[test]
     fn after_the_first_round_polls_are_spread_evenly() {
         let start = Instant::now();
-        let mut schedule = Schedule::new(0..100, INTERVAL, 5, start);
+        let mut schedule = untried(0..100, INTERVAL, 5, start);
         run(&mut schedule, start, seconds(10.05));
         let polls = run(&mut schedule, start, seconds(900.0));
         for pair in polls.windows(2) {
@@ -234,7 +299,7 @@ mod tests {
     fn no_target_ever_waits_longer_than_the_interval() {
         let start = Instant::now();
         for count in [1, 2, 7, 100] {
-            let mut schedule = Schedule::new(0..count, INTERVAL, 5, start);
+            let mut schedule = untried(0..count, INTERVAL, 5, start);
             let polls = run(&mut schedule, start, seconds(3000.0));
             for target in 0..count {
                 let times = times(&polls, target);
@@ -250,7 +315,7 @@ mod tests {
     #[test]
     fn a_target_in_flight_is_not_taken_again() {
         let start = Instant::now();
-        let mut schedule = Schedule::new([1], seconds(1.0), 5, start);
+        let mut schedule = untried([1], seconds(1.0), 5, start);
         assert_eq!(schedule.take(start), Some(1));
         assert_eq!(schedule.due(), None);
         assert_eq!(schedule.take(start + seconds(100.0)), None);
@@ -259,7 +324,7 @@ mod tests {
     #[test]
     fn a_slow_target_does_not_delay_the_others() {
         let start = Instant::now();
-        let mut schedule = Schedule::new(0..3, seconds(30.0), 5, start);
+        let mut schedule = untried(0..3, seconds(30.0), 5, start);
         assert_eq!(schedule.take(start), Some(0));
         let polls = run(&mut schedule, start, seconds(300.0));
         assert!(times(&polls, 0).is_empty());
@@ -275,7 +340,7 @@ mod tests {
     #[test]
     fn a_failed_poll_is_retried_ahead_of_its_turn_and_then_keeps_its_distance() {
         let start = Instant::now();
-        let mut schedule = Schedule::new([1], INTERVAL, 5, start);
+        let mut schedule = untried([1], INTERVAL, 5, start);
         schedule.take(start);
         schedule.done(&1, start, |made| (made == 0).then_some(seconds(2.0)));
         assert_eq!(schedule.due(), Some(start + seconds(2.0)));
@@ -294,7 +359,7 @@ mod tests {
     #[test]
     fn a_regular_turn_starts_the_count_of_retries_again() {
         let start = Instant::now();
-        let mut schedule = Schedule::new([1], INTERVAL, 5, start);
+        let mut schedule = untried([1], INTERVAL, 5, start);
         schedule.take(start);
         schedule.done(&1, start, |_| Some(seconds(2.0)));
         schedule.take(start + seconds(2.0));
@@ -311,7 +376,7 @@ mod tests {
     #[test]
     fn a_turn_goes_before_a_retry() {
         let start = Instant::now();
-        let mut schedule = Schedule::new(0..2, INTERVAL, 5, start);
+        let mut schedule = untried(0..2, INTERVAL, 5, start);
         schedule.take(start);
         schedule.done(&0, start, |_| Some(Duration::ZERO));
         let both_due = start + seconds(1.0);
@@ -322,7 +387,7 @@ mod tests {
     #[test]
     fn a_turn_makes_a_waiting_retry_needless() {
         let start = Instant::now();
-        let mut schedule = Schedule::new([1], INTERVAL, 5, start);
+        let mut schedule = untried([1], INTERVAL, 5, start);
         schedule.take(start);
         schedule.done(&1, start, |_| Some(seconds(1000.0)));
         assert_eq!(schedule.take(start + INTERVAL), Some(1));
@@ -334,7 +399,7 @@ mod tests {
     fn an_overfull_plan_stretches_the_interval_and_retries_nothing() {
         let start = Instant::now();
         // 600 targets a minute at 5 slots of 1 s: twice what the budget allows.
-        let mut schedule = Schedule::new(0..600, seconds(60.0), 5, start);
+        let mut schedule = untried(0..600, seconds(60.0), 5, start);
         assert!((schedule.demand() - 2.0).abs() < 1e-9);
         assert_eq!(schedule.interval_in_force(), seconds(120.0));
         schedule.take(start);
@@ -347,7 +412,7 @@ mod tests {
     #[test]
     fn a_long_delay_is_made_up_for_in_a_few_turns_only() {
         let start = Instant::now();
-        let mut schedule = Schedule::new(0..100, INTERVAL, 5, start);
+        let mut schedule = untried(0..100, INTERVAL, 5, start);
         run(&mut schedule, start, seconds(20.0));
         let late = start + seconds(10_000.0);
         let mut at_once = 0;
@@ -360,7 +425,7 @@ mod tests {
     #[test]
     fn a_single_round_ends_however_often_a_target_fails() {
         let start = Instant::now();
-        let mut schedule = Schedule::new(0..2, seconds(5.0), 5, start).single_round();
+        let mut schedule = untried(0..2, seconds(5.0), 5, start).single_round();
         let mut polls = 0;
         while let Some(due) = schedule.due() {
             let key = schedule.take(due).unwrap();
@@ -376,7 +441,7 @@ mod tests {
     #[test]
     fn it_is_settled_when_all_were_tried_and_nothing_is_pending() {
         let start = Instant::now();
-        let mut schedule = Schedule::new(0..2, INTERVAL, 5, start);
+        let mut schedule = untried(0..2, INTERVAL, 5, start);
         assert!(!schedule.settled());
         schedule.take(start);
         schedule.take(start + seconds(1.0));
@@ -387,6 +452,90 @@ mod tests {
         schedule.take(start + seconds(5.0));
         schedule.done(&1, start, |_| None);
         assert!(schedule.settled());
-        assert!(Schedule::<u32>::new([], INTERVAL, 5, start).settled());
+        assert!(untried([0; 0], INTERVAL, 5, start).settled());
+    }
+
+    /// A hundred targets, polled evenly over the interval before `now`, the last one just now.
+    fn in_full_swing(now: Instant) -> Vec<(u32, Option<Instant>)> {
+        let ago = |number: u32| INTERVAL.mul_f64(f64::from(99 - number) / 100.0);
+        (0..100)
+            .map(|number| (number, now.checked_sub(ago(number))))
+            .collect()
+    }
+
+    #[test]
+    fn a_plan_that_is_taken_over_goes_on_where_it_was() {
+        let now = Instant::now() + 2 * INTERVAL;
+        let mut schedule = Schedule::new(in_full_swing(now), INTERVAL, 5, now);
+        let polls = run(&mut schedule, now, INTERVAL);
+        let expected = (0..100).map(|number| (f64::from(number + 1) * 3.0, number));
+        for ((at, key), (due, target)) in polls.iter().zip(expected) {
+            assert_eq!(*key, target);
+            assert!((at - due).abs() < 1e-6, "{key} at {at} instead of {due}");
+        }
+        assert!(polls.len() >= 99, "{}", polls.len());
+    }
+
+    #[test]
+    fn a_plan_that_is_taken_over_again_and_again_polls_no_more_than_before() {
+        let mut now = Instant::now() + 2 * INTERVAL;
+        let mut last: BTreeMap<u32, Option<Instant>> = in_full_swing(now).into_iter().collect();
+        let mut polls = 0;
+        for _ in 0..1000 {
+            let mut schedule = Schedule::new(last.clone(), INTERVAL, 5, now);
+            let end = now + seconds(0.3);
+            while let Some(due) = schedule.due().filter(|due| *due < end) {
+                let key = schedule.take(due).unwrap();
+                schedule.done(&key, due, |_| None);
+                last.insert(key, Some(due));
+                polls += 1;
+            }
+            now = end;
+        }
+        // 300 s are one interval, in which each of the hundred has its turn.
+        assert!((98..=102).contains(&polls), "{polls}");
+    }
+
+    #[test]
+    fn after_a_long_pause_the_backlog_is_spread_like_any_other_round() {
+        let start = Instant::now();
+        let now = start + 10 * INTERVAL;
+        let old = (0..100).map(|number| (number, Some(start)));
+        let mut schedule = Schedule::new(old, INTERVAL, 5, now);
+        let polls = run(&mut schedule, now, INTERVAL);
+        assert_eq!(polls.len(), 100);
+        assert!(
+            polls.windows(2).all(|pair| pair[1].0 - pair[0].0 > 2.9),
+            "{polls:?}"
+        );
+    }
+
+    #[test]
+    fn new_targets_come_at_once_and_those_that_left_no_more() {
+        let start = Instant::now();
+        let mut schedule = untried(0..3, INTERVAL, 5, start);
+        run(&mut schedule, start, seconds(10.0));
+        let now = start + seconds(10.0);
+        schedule.set_targets([(1, None), (2, None), (7, None)], now);
+        assert_eq!(schedule.take(now), Some(7));
+        schedule.done(&7, now, |_| None);
+        let polls = run(&mut schedule, now, INTERVAL * 3);
+        assert!(times(&polls, 0).is_empty(), "0 has left");
+        assert!(times(&polls, 1).len() >= 2 && times(&polls, 7).len() >= 2);
+    }
+
+    #[test]
+    fn a_target_that_leaves_while_in_flight_or_waiting_for_a_retry_leaves_nothing_behind() {
+        let start = Instant::now();
+        let mut schedule = untried(0..3, INTERVAL, 5, start);
+        assert_eq!(schedule.take(start), Some(0));
+        let second = start + seconds(1.0);
+        assert_eq!(schedule.take(second), Some(1));
+        schedule.done(&1, second, |_| Some(seconds(5.0)));
+        schedule.set_targets([(2, None)], second);
+        schedule.done(&0, second, |_| panic!("a retry of what has left"));
+        assert_eq!(schedule.take(second + seconds(1.0)), Some(2));
+        schedule.done(&2, second, |_| None);
+        assert!(schedule.settled());
     }
 }

@@ -64,7 +64,7 @@ impl Gate {
     pub(super) async fn answer(&self, site: &Site, request: &Parts, draining: bool) -> Response<Full<Bytes>> {
         let page = || site.answer(&request.method, request.uri.path(), draining);
         let Some(guarded) = &self.0 else {
-            return page();
+            return page().await;
         };
         let Ok(config) = guarded.live.config() else {
             let text = "The web configuration is broken; the log says how.\n";
@@ -72,7 +72,7 @@ impl Gate {
         };
         let mut answer = match guarded.refuse(&config, request).await {
             Some(refusal) => refusal,
-            None => page(),
+            None => page().await,
         };
         add(&config.headers, answer.headers_mut());
         answer

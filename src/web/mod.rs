@@ -14,5 +14,5 @@ mod tls;
 pub use config::{ClientAuth, Pem, PemSource, RateLimit, Tls, WebConfig};
 pub use gate::Gate;
 pub use listen::{AddressError, BindError, ListenAddress, Listeners, bind};
-pub use routes::{PathError, Site, TelemetryPath};
+pub use routes::{PathError, Reload, Site, TelemetryPath};
 pub use server::serve;

@@ -1,4 +1,4 @@
-//! Which path answers what: the metrics, the status page, health and readiness. Pure but for reading store and clock.
+//! Which path answers what: the metrics, the status page, health, readiness, and the wish for a reload.
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,12 +9,16 @@ use hyper::body::Bytes;
 use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use hyper::http::uri::PathAndQuery;
 use hyper::{Method, Response, StatusCode};
+use tokio::sync::{mpsc, oneshot};
 
 use super::status_page;
 use crate::exposition::{self, Scope};
 use crate::host::Clock;
-use crate::store::{Snapshot, Store};
+use crate::store::{AccountState, Snapshot, Store};
 use crate::telemetry::{Build, Telemetry};
+
+/// Where the configuration is reloaded, by POST alone.
+const RELOAD: &str = "/-/reload";
 
 const PLAIN_TEXT: &str = "text/plain; charset=utf-8";
 
@@ -36,7 +40,12 @@ pub struct Site {
     telemetry_path: TelemetryPath,
     build: Build,
     page_policy: HeaderValue,
+    reloads: Option<mpsc::Sender<Reload>>,
 }
+
+/// Somebody's wish that the configuration is reloaded.
+#[derive(Debug)]
+pub struct Reload(oneshot::Sender<Result<(), String>>);
 
 /// What a path leads to.
 enum Route {
@@ -44,6 +53,13 @@ enum Route {
     Status,
     Healthy,
     Ready,
+}
+
+impl Reload {
+    /// Says what came of it. Whoever asked may have gone away.
+    pub fn answer(self, outcome: Result<(), String>) {
+        let _ = self.0.send(outcome);
+    }
 }
 
 impl FromStr for TelemetryPath {
@@ -77,6 +93,7 @@ impl Site {
         clock: Clock,
         telemetry_path: TelemetryPath,
         build: Build,
+        reloads: Option<mpsc::Sender<Reload>>,
     ) -> Self {
         Self {
             store,
@@ -85,26 +102,32 @@ impl Site {
             telemetry_path,
             build,
             page_policy: status_page::content_security_policy(),
+            reloads,
         }
     }
 
     /// The answer to a request. The body is whole even for HEAD: the server leaves it out and keeps its length.
-    pub(super) fn answer(&self, method: &Method, path: &str, draining: bool) -> Response<Full<Bytes>> {
+    pub(super) async fn answer(&self, method: &Method, path: &str, draining: bool) -> Response<Full<Bytes>> {
+        if path == RELOAD {
+            return match &self.reloads {
+                Some(reloads) => reload(method, reloads).await,
+                None => plain(
+                    StatusCode::FORBIDDEN,
+                    "Reloading by a request is off: start with --web.enable-lifecycle, or send SIGHUP.\n",
+                ),
+            };
+        }
         let Some(route) = self.route(path) else {
             return plain(StatusCode::NOT_FOUND, "There is nothing at this path.\n");
         };
         if method != Method::GET && method != Method::HEAD {
-            let mut refusal = plain(StatusCode::METHOD_NOT_ALLOWED, "Only GET and HEAD work here.\n");
-            refusal
-                .headers_mut()
-                .insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
-            return refusal;
+            return refusal("Only GET and HEAD work here.\n", "GET, HEAD");
         }
         match route {
             Route::Metrics => {
                 let (own, now) = (self.telemetry.gather(), self.clock.now());
                 let text = exposition::text(&self.store.snapshot(), &own, now, Scope::Scrape);
-                response(StatusCode::OK, exposition::CONTENT_TYPE, text)
+                response(StatusCode::OK, exposition::Format::Text.content_type(), text)
             }
             Route::Status => self.status_page(),
             Route::Healthy => plain(StatusCode::OK, "aliyun-pca-exporter is healthy.\n"),
@@ -137,14 +160,54 @@ impl Site {
     }
 }
 
+async fn reload(method: &Method, reloads: &mpsc::Sender<Reload>) -> Response<Full<Bytes>> {
+    if method != Method::POST {
+        return refusal("Only POST works here.\n", "POST");
+    }
+    let (answer, outcome) = oneshot::channel();
+    let asked = reloads.send(Reload(answer)).await.is_ok();
+    match outcome.await {
+        Ok(Ok(())) if asked => plain(StatusCode::OK, "The configuration is reloaded.\n"),
+        Ok(Err(why)) => plain(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            format!("The configuration before stays in force:\n{why}\n"),
+        ),
+        _ => plain(StatusCode::SERVICE_UNAVAILABLE, "Stopping.\n"),
+    }
+}
+
 fn readiness(snapshot: &Snapshot) -> Response<Full<Bytes>> {
     if snapshot.ready() {
         return plain(StatusCode::OK, "aliyun-pca-exporter is ready.\n");
     }
-    let waiting = snapshot.accounts.iter().filter(|account| account.waiting);
-    let names: Vec<_> = waiting.map(|account| account.name.as_str()).collect();
-    let sentence = format!("Not ready: no poll has ended yet for {}.\n", names.join(", "));
-    plain(StatusCode::SERVICE_UNAVAILABLE, sentence)
+    let named = |wanted: fn(&AccountState) -> bool| {
+        let accounts = snapshot.accounts.iter().filter(|account| wanted(account));
+        accounts
+            .map(|account| account.name.as_str())
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
+    let waits = [
+        ("no poll has ended yet for", named(|account| account.waiting)),
+        (
+            "no discovery has been tried yet for",
+            named(|account| account.undiscovered),
+        ),
+    ];
+    let waits = waits.iter().filter(|(_, names)| !names.is_empty());
+    let waits: Vec<_> = waits.map(|(what, names)| format!("{what} {names}")).collect();
+    plain(
+        StatusCode::SERVICE_UNAVAILABLE,
+        format!("Not ready: {}.\n", waits.join("; ")),
+    )
+}
+
+fn refusal(text: &'static str, allowed: &'static str) -> Response<Full<Bytes>> {
+    let mut refusal = plain(StatusCode::METHOD_NOT_ALLOWED, text);
+    refusal
+        .headers_mut()
+        .insert(ALLOW, HeaderValue::from_static(allowed));
+    refusal
 }
 
 pub(super) fn plain(status: StatusCode, text: impl Into<Bytes>) -> Response<Full<Bytes>> {

@@ -1,93 +1,9 @@
 //! The program as a person and an init system run it: exit codes, messages, signals.
 
-use std::process::Command;
+use aliyun_pca_exporter::simulator::{ApiError, CaCertificate, Fault, Oddity};
 
-use aliyun_pca_exporter::simulator::{ApiError, Fault, Oddity, Server, World};
-use tempfile::TempDir;
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
-
-use crate::support::{Program, address_in, command, get, instance, poll_until, real_world, yaml};
-
-/// A folder with a configuration, and the command that uses it.
-struct Setup {
-    folder: TempDir,
-}
-
-/// A simulated cloud on a socket, as long as the test lives.
-struct Cloud {
-    world: World,
-    endpoint: String,
-    stop: CancellationToken,
-    tasks: TaskTracker,
-}
-
-impl Setup {
-    fn new(yaml: &str) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("config.yaml"), yaml).unwrap();
-        Self { folder }
-    }
-
-    /// Runs in the folder, where the default configuration file is found.
-    fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = command(env!("CARGO_BIN_EXE_aliyun-pca-exporter"));
-        command.current_dir(self.folder.path()).args(arguments);
-        command
-    }
-
-    fn run(&self, arguments: &[&str]) -> (Option<i32>, String, String) {
-        Program::start(&mut self.command(arguments)).end()
-    }
-
-    fn daemon(&self) -> (Program, String) {
-        let mut program = Program::start(&mut self.command(&["--web.listen-address=127.0.0.1:0"]));
-        let address = address_in(&program.logged("listening"));
-        (program, address)
-    }
-}
-
-impl Cloud {
-    async fn start(ids: &[&str]) -> Self {
-        let world = real_world();
-        for id in ids {
-            world.put_instance(instance(id));
-        }
-        let server = Server::bind("127.0.0.1:0".parse().unwrap(), world.clone())
-            .await
-            .unwrap();
-        let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
-        let endpoint = format!("http://{}", server.address());
-        tasks.spawn(server.serve(stop.clone()));
-        Self {
-            world,
-            endpoint,
-            stop,
-            tasks,
-        }
-    }
-
-    fn setup(&self, ids: &[&str]) -> Setup {
-        Setup::new(&yaml(
-            &self.endpoint,
-            10,
-            "interval: 2s, timeout: 2s",
-            ids.iter().copied(),
-        ))
-    }
-}
-
-impl Drop for Cloud {
-    fn drop(&mut self) {
-        self.stop.cancel();
-        self.tasks.close();
-    }
-}
-
-/// Everything that blocks on a child process runs beside the runtime that serves the cloud.
-async fn beside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
-    tokio::task::spawn_blocking(work).await.unwrap()
-}
+use crate::support::cloud::{Cloud, Setup, beside};
+use crate::support::{Program, USER, address_in, get, poll_until, yaml};
 
 #[test]
 fn help_names_every_flag_and_the_exit_codes() {
@@ -171,7 +87,7 @@ fn a_region_without_a_known_endpoint_ends_with_2_and_says_what_to_do() {
 fn every_error_of_a_bad_web_configuration_is_printed_with_its_line() {
     let setup = Setup::new(&yaml("cas.aliyuncs.com", 5, "", ["cas-member-a"]));
     let web = "tls_server_config:\n  cert_file: none.pem\n  key_file: none.key\nrate_limits: {}\n";
-    std::fs::write(setup.folder.path().join("web.yaml"), web).unwrap();
+    std::fs::write(setup.path("web.yaml"), web).unwrap();
     let arguments = ["--web.config.file=web.yaml", "--web.listen-address=127.0.0.1:0"];
     let (code, _, log) = setup.run(&arguments);
     assert_eq!(code, Some(2), "{log}");
@@ -200,7 +116,7 @@ async fn users_of_the_web_configuration_are_asked_for_their_passwords() {
     let setup = Setup::new(&yaml("http://127.0.0.1:1", 5, "", ["cas-member-a"]));
     // The password is "CorrectHorse", hashed by crypt(3) of libxcrypt.
     let web = "basic_auth_users:\n  alice: $2y$04$abcdefghijklmnopqrstuunsvw4Mcwbxx01shGbpAh9ZzmXQBZ9ny\n";
-    std::fs::write(setup.folder.path().join("web.yaml"), web).unwrap();
+    std::fs::write(setup.path("web.yaml"), web).unwrap();
     let arguments = ["--web.config.file=web.yaml", "--web.listen-address=127.0.0.1:0"];
     let mut program = Program::start(&mut setup.command(&arguments));
     let address = address_in(&program.logged("listening"));
@@ -272,7 +188,7 @@ async fn once_writes_the_file_and_ends_with_1_where_an_instance_failed() {
     })
     .await;
     assert_eq!((code, output.as_str()), (Some(1), ""), "{log}");
-    let written = std::fs::read_to_string(setup.folder.path().join("pca.prom")).unwrap();
+    let written = std::fs::read_to_string(setup.path("pca.prom")).unwrap();
     crate::exposition::read(&written).unwrap();
     assert!(
         written.contains("instance_id=\"cas-member-gone\",reason=\"not_found\"} 1\n"),
@@ -291,7 +207,7 @@ async fn both_signals_drain_and_end_with_0_even_while_the_api_hangs() {
     for signal in ["TERM", "INT"] {
         let (setup, world) = (cloud.setup(&["cas-member-a"]), cloud.world.clone());
         let before = world.arrivals_for("cas-member-a").len();
-        let (program, address) = beside(move || setup.daemon()).await;
+        let (program, address) = beside(move || setup.daemon(&[])).await;
         // Only once a call hangs is there something to drain.
         let metrics = format!("http://{address}/metrics");
         poll_until(&metrics, |_, _| {
@@ -315,7 +231,7 @@ async fn it_is_ready_after_the_first_outcome_whatever_that_is() {
     let cloud = Cloud::start(&[]).await;
     cloud.world.set_fault(Fault::new(Oddity::BadGatewayHtml));
     let setup = cloud.setup(&["cas-member-a"]);
-    let (_program, address) = beside(move || setup.daemon()).await;
+    let (_program, address) = beside(move || setup.daemon(&[])).await;
     // The budget of a new process begins after two seconds, so nothing has been tried yet.
     assert_eq!(get(&format!("http://{address}/-/ready")).await.unwrap().0, 503);
     assert_eq!(get(&format!("http://{address}/-/healthy")).await.unwrap().0, 200);
@@ -334,7 +250,7 @@ async fn it_is_ready_after_the_first_outcome_whatever_that_is() {
 async fn a_failure_is_logged_once_with_reason_and_advice_and_so_is_the_recovery() {
     let cloud = Cloud::start(&["cas-member-a"]).await;
     let setup = cloud.setup(&["cas-member-a"]);
-    let (program, address) = beside(move || setup.daemon()).await;
+    let (program, address) = beside(move || setup.daemon(&[])).await;
     let metrics = format!("http://{address}/metrics");
     let up = |value: u8| {
         format!("aliyun_pca_instance_up{{account=\"prod\",instance_id=\"cas-member-a\"}} {value}\n")
@@ -390,7 +306,7 @@ async fn a_second_signal_ends_it_at_once() {
         "interval: 1m, timeout: 1m",
         ["cas-member-a"],
     ));
-    let (mut program, address) = beside(move || setup.daemon()).await;
+    let (mut program, address) = beside(move || setup.daemon(&[])).await;
     let metrics = format!("http://{address}/metrics");
     poll_until(&metrics, |_, _| {
         (!cloud.world.arrivals_for("cas-member-a").is_empty()).then_some(())
@@ -472,22 +388,35 @@ async fn once_that_is_interrupted_writes_nothing_and_ends_with_1() {
     assert!(log.contains("interrupted"), "{log}");
 }
 
+/// Runs `check --live`; returns the exit code and all that is said.
+async fn check_live(yaml: String) -> (Option<i32>, String) {
+    let (code, output, log) = beside(move || Setup::new(&yaml).run(&["check", "--live"])).await;
+    (code, output + &log)
+}
+
+#[track_caller]
+fn says(output: &str, texts: &[&str]) {
+    for text in texts {
+        assert!(output.contains(text), "{text} is not in\n{output}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn check_live_says_which_key_was_used_and_that_all_is_fine() {
     let cloud = Cloud::start(&["cas-member-a"]).await;
-    let setup = cloud.setup(&["cas-member-a"]);
-    let (code, output, log) = beside(move || setup.run(&["check", "--live"])).await;
-    assert_eq!(code, Some(0), "{output}{log}");
-    for text in [
-        "fits",
-        "account prod",
-        "from access_key",
-        "cas-member-a: USED",
-        "clock  agrees",
-        "fine",
-    ] {
-        assert!(output.contains(text), "{text} is not in\n{output}");
-    }
+    let (code, output) = check_live(cloud.configuration(&["cas-member-a"])).await;
+    assert_eq!(code, Some(0), "{output}");
+    says(
+        &output,
+        &[
+            "fits",
+            "account prod",
+            "from access_key",
+            "cas-member-a: USED",
+            "clock  agrees",
+            "fine",
+        ],
+    );
     assert!(!output.contains("testsecret"), "{output}");
     assert_eq!(
         cloud.world.arrivals_for("cas-member-a").len(),
@@ -497,37 +426,59 @@ async fn check_live_says_which_key_was_used_and_that_all_is_fine() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn check_live_of_an_account_that_lists_no_instance_gets_its_key_and_calls_nothing() {
+async fn check_live_asks_for_one_page_of_the_list_and_looks_up_the_first_certificate() {
     let cloud = Cloud::start(&["cas-member-a"]).await;
-    let listing = yaml(&cloud.endpoint, 10, "", []).replace("instances:", "discovery: {}");
-    let without_key = listing.replace(
-        "access_key_secret: testsecret",
-        "access_key_secret_env: UNSET_HERE",
-    );
-    for (yaml, exit, says) in [
-        (
-            listing,
-            0,
-            [
-                "from access_key",
-                "call   not made, since no instance is listed",
-                "fine",
-            ],
-        ),
-        (
-            without_key,
-            1,
-            ["key    none", "call   not made for want of a key", "FAILED"],
-        ),
-    ] {
-        let setup = Setup::new(&yaml);
-        let (code, output, log) = beside(move || setup.run(&["check", "--live"])).await;
-        assert_eq!(code, Some(exit), "{output}{log}");
-        for text in says {
-            assert!(output.contains(text), "{text} is not in\n{output}");
-        }
+    for number in 0..1001 {
+        let certificate = CaCertificate::new(&format!("certificate-{number}"), "cas-member-a");
+        cloud.world.put_ca_certificate(certificate);
     }
-    assert_eq!(cloud.world.arrivals_of("GetCAInstanceStatus").len(), 0);
+    cloud.world.put_certificate("160ae6bb", "cas-member-a");
+    let yaml = yaml(&cloud.endpoint, 10, "", []).replace(
+        "instances:",
+        "discovery: {}\n  certificates: [{ identifier: 160ae6bb }, { identifier: unknown }]",
+    );
+    let (code, output) = check_live(yaml).await;
+    assert_eq!(code, Some(0), "{output}");
+    says(
+        &output,
+        &[
+            "\n  list   ListPcaCaCertificate: 1000 CA certificates, and more on further pages\n",
+            "\n  lookup GetCAInstanceStatus of certificate 160ae6bb: cas-member-a\n",
+            "\n  clock  agrees with the API's\n  fine\n",
+        ],
+    );
+    assert_eq!(cloud.world.arrivals_of("ListPcaCaCertificate").len(), 1);
+    assert_eq!(cloud.world.arrivals_of("GetCAInstanceStatus").len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn check_live_names_the_permission_that_the_list_lacks_beside_the_call_that_succeeds() {
+    let cloud = Cloud::start(&["cas-member-a"]).await;
+    cloud.world.deny(USER, "ListPcaCaCertificate");
+    let yaml = yaml(&cloud.endpoint, 10, "", ["cas-member-a"]) + "  discovery: {}\n";
+    let (code, output) = check_live(yaml).await;
+    assert_eq!(code, Some(1), "{output}");
+    says(
+        &output,
+        &[
+            "  call   GetCAInstanceStatus of cas-member-a: USED\n",
+            "  list   ListPcaCaCertificate failed (forbidden): ",
+            "grant the RAM action yundun-cert:ListPcaCaCertificate",
+            "  FAILED\n",
+        ],
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn check_live_says_of_a_certificate_that_nobody_knows_that_it_was_not_found() {
+    let cloud = Cloud::start(&["cas-member-a"]).await;
+    let yaml =
+        yaml(&cloud.endpoint, 10, "", []).replace("instances:", "certificates: [{ identifier: unknown }]");
+    let (code, output) = check_live(yaml).await;
+    assert_eq!(code, Some(1), "{output}");
+    let failed = "  lookup GetCAInstanceStatus of certificate unknown failed (not_found): ";
+    assert!(output.contains(failed), "{output}");
+    assert!(!output.contains("  list "), "{output}");
 }
 
 /// What a case does to a configuration.
@@ -576,16 +527,14 @@ async fn check_live_says_in_words_what_is_wrong_and_ends_with_1() {
             ],
         ),
     ];
-    for (error, cloud_ahead, change, says) in cases {
+    for (error, cloud_ahead, change, texts) in cases {
         let cloud = Cloud::start(&["cas-member-a"]).await;
         cloud.world.set_clock_offset(cloud_ahead);
         error.map(|error| cloud.world.set_fault(Fault::new(error)));
         let yaml = yaml(&cloud.endpoint, 10, "", ["cas-member-a"]);
-        let setup = Setup::new(&change(yaml));
-        let (code, output, log) = beside(move || setup.run(&["check", "--live"])).await;
-        assert_eq!(code, Some(1), "{output}{log}");
-        for text in says.iter().chain(&["FAILED"]) {
-            assert!(output.contains(text), "{text} is not in\n{output}");
-        }
+        let (code, output) = check_live(change(yaml)).await;
+        assert_eq!(code, Some(1), "{output}");
+        says(&output, texts);
+        says(&output, &["FAILED"]);
     }
 }

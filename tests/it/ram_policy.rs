@@ -22,7 +22,8 @@ fn standard_output_is_the_policy_and_nothing_else() {
            instances: [{id: cas-member-1}]\n");
     assert_eq!(code, Some(0), "{told}");
     let policy: Value = serde_json::from_str(&output).unwrap();
-    let statement = json!({"Effect": "Allow", "Action": "yundun-cert:GetCAInstanceStatus", "Resource": "*"});
+    let statement =
+        json!({"Effect": "Allow", "Action": ["yundun-cert:GetCAInstanceStatus"], "Resource": "*"});
     assert_eq!(policy, json!({"Version": "1", "Statement": [statement]}));
 
     for sentence in [
@@ -35,8 +36,29 @@ fn standard_output_is_the_policy_and_nothing_else() {
     let (_, rest) = told.split_once("needs this policy for that:\n").unwrap();
     let (further, _) = rest.split_once("\naccount lab").unwrap();
     let further: Value = serde_json::from_str(further).unwrap();
-    let statement = json!({"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": "acs:ram::1:role/pca"});
+    let statement =
+        json!({"Effect": "Allow", "Action": ["sts:AssumeRole"], "Resource": "acs:ram::1:role/pca"});
     assert_eq!(further, json!({"Version": "1", "Statement": [statement]}));
+}
+
+#[test]
+fn discovery_adds_the_list_to_the_one_statement_and_who_does_not_need_it_is_told() {
+    let (code, output, told) = run("accounts:\n\
+         - {name: prod, credentials: {env: {}}, discovery: {}}\n\
+         - {name: lab, credentials: {uri: {uri: \"http://localhost/\"}}, certificates: [{identifier: 160ae6bb}]}\n");
+    assert_eq!(code, Some(0), "{told}");
+    let actions = [
+        "yundun-cert:GetCAInstanceStatus",
+        "yundun-cert:ListPcaCaCertificate",
+    ];
+    let statement = json!({"Effect": "Allow", "Action": actions, "Resource": "*"});
+    let policy: Value = serde_json::from_str(&output).unwrap();
+    assert_eq!(policy, json!({"Version": "1", "Statement": [statement]}));
+    let spared: Vec<_> = told.lines().filter(|line| line.contains("left out")).collect();
+    assert_eq!(
+        spared,
+        ["account lab: yundun-cert:ListPcaCaCertificate is for other accounts and may be left out here"]
+    );
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! What several tests build: a laboratory (the polling half wired to a simulated cloud in the same process, in
 //! virtual time), a reader of the text format, and a child process that does not outlive its test.
 
+pub(crate) mod cloud;
 pub(crate) mod log;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -56,8 +57,13 @@ impl Lab {
     /// Starts polling what `yaml` says, against `world`.
     pub(crate) fn start(world: World, yaml: &str) -> Self {
         let host = host(Arc::new(Wire::new(world.clone())));
-        let daemon = Daemon::poll(&config(yaml), &host).unwrap();
+        let daemon = Daemon::poll(&config(yaml), &host, None).unwrap();
         Self { world, host, daemon }
+    }
+
+    /// Takes over another configuration.
+    pub(crate) fn reload(&mut self, yaml: &str) {
+        self.daemon.reload(&config(yaml), &self.host);
     }
 
     /// What a scrape would read now.
@@ -110,6 +116,24 @@ impl Metrics {
         assert!((value - 1.0).abs() < f64::EPSILON);
         let (_, reason) = series.split_once("reason=\"")?;
         reason.split_once('"').map(|(reason, _)| reason.to_owned())
+    }
+
+    /// The ids of all instances that have a series.
+    pub(crate) fn instances(&self) -> BTreeSet<String> {
+        let ups = self.series("aliyun_pca_instance_up");
+        ups.map(|(series, _)| {
+            let (_, id) = series.split_once("instance_id=\"").unwrap();
+            id.split_once('"').unwrap().0.to_owned()
+        })
+        .collect()
+    }
+
+    /// The line of an instance's info.
+    pub(crate) fn info(&self, instance: &str) -> String {
+        let of_instance = format!("instance_id=\"{instance}\"");
+        let mut infos = self.series("aliyun_pca_instance_info");
+        let (series, _) = infos.find(|(series, _)| series.contains(&of_instance)).unwrap();
+        series.to_owned()
     }
 
     /// An instance's series that say what the cloud said: all but those about polling and the days, which pass.
@@ -264,7 +288,7 @@ pub(crate) async fn get(url: &str) -> Result<(u16, String), String> {
         .map_err(|error| error.to_string())
 }
 
-fn reqwest_client() -> reqwest::Client {
+pub(crate) fn reqwest_client() -> reqwest::Client {
     let _ = rustls::crypto::ring::default_provider().install_default();
     reqwest::Client::builder()
         .no_proxy()

@@ -65,6 +65,7 @@ impl Server {
             Clock::starting_at(NOW),
             self.telemetry_path.parse().unwrap(),
             BUILD,
+            None,
         );
         let stop = self.stop.clone();
         let client = async {
@@ -234,7 +235,6 @@ async fn any_other_path_is_404() {
             "//",
             "/-/",
             "/-/healthy/",
-            "/-/reload",
             "/favicon.ico",
             "/config",
         ] {

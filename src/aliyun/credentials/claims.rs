@@ -30,4 +30,10 @@ impl Claims {
         }
         claims.insert(account.clone(), identity.to_owned());
     }
+
+    /// There is no such account any more.
+    pub fn release(&self, account: &AccountName) {
+        let mut claims = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        claims.remove(account);
+    }
 }

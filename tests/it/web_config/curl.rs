@@ -149,6 +149,7 @@ impl Folder {
             Clock::starting_at(OPENING),
             "/metrics".parse().unwrap(),
             BUILD,
+            None,
         );
         let stop = CancellationToken::new();
         let client = async {

@@ -1,0 +1,127 @@
+//! What of an account outlives a configuration: its budgets, its credentials, and what is known of its clock.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::aliyun::budget::Budget;
+use crate::aliyun::client::Client;
+use crate::aliyun::credentials::{Cache, Claims, Fetch, Provider};
+use crate::aliyun::exchange::Exchange;
+use crate::aliyun::skew::Skew;
+use crate::config::{Account, Config};
+use crate::host::Host;
+use crate::pca::{self, Endpoints, Pca};
+use crate::poll::Discovery;
+use crate::telemetry::Telemetry;
+
+/// Calls of STS in any second. A chain of two roles needs two at a time, and more are never needed: sessions last a
+/// quarter of an hour at least.
+const STS_SLOTS: u8 = 2;
+
+/// What an account needs to call, as long as there is an account of its name.
+#[derive(Debug)]
+pub(super) struct Lasting {
+    /// When polls and look-ups may go.
+    pub(super) status_budget: Budget,
+    /// When calls of the list may go.
+    pub(super) list_budget: Budget,
+    /// The calls, as the last configuration wants them.
+    pub(super) pca: Pca,
+    /// What instances were last looked for by.
+    pub(super) discovery: Option<Discovery>,
+    /// What the credentials were made for.
+    made_for: (Provider, Duration),
+}
+
+impl Lasting {
+    /// Everything new, as at the start of the process.
+    pub(super) fn new(
+        account: &Account,
+        config: &Config,
+        host: &Host,
+        telemetry: &Arc<Telemetry>,
+        claims: &Arc<Claims>,
+    ) -> Self {
+        let (slots, timeout) = (account.requests_per_second, config.poll.timeout);
+        let budget = || Budget::new(slots, timeout, Instant::now());
+        Self {
+            status_budget: budget(),
+            list_budget: budget(),
+            pca: Pca(client(account, timeout, host, telemetry, claims, Skew::default())),
+            discovery: account.discovery.clone(),
+            made_for: (account.credentials.clone(), timeout),
+        }
+    }
+
+    /// The same account under another configuration: what it may have used of its allowance counts on, and the key that
+    /// it holds is good on, unless it comes from somewhere else now.
+    pub(super) fn reconfigure(
+        &mut self,
+        account: &Account,
+        config: &Config,
+        host: &Host,
+        telemetry: &Arc<Telemetry>,
+        claims: &Arc<Claims>,
+    ) {
+        let timeout = config.poll.timeout;
+        for budget in [&self.status_budget, &self.list_budget] {
+            budget.resize(account.requests_per_second, timeout);
+        }
+        let old = &self.pca.0;
+        let skew = old.exchange.skew.clone();
+        let mut new = client(account, timeout, host, telemetry, claims, skew);
+        let made_for = (account.credentials.clone(), timeout);
+        if made_for == self.made_for {
+            new.credentials = Arc::clone(&old.credentials);
+        } else {
+            telemetry.set_credentials_expiry(&account.name, None);
+        }
+        self.made_for = made_for;
+        self.pca = Pca(new);
+        self.discovery.clone_from(&account.discovery);
+    }
+}
+
+/// The signed calls of an account, its counters started.
+pub(super) fn client(
+    account: &Account,
+    timeout: Duration,
+    host: &Host,
+    telemetry: &Arc<Telemetry>,
+    claims: &Arc<Claims>,
+    skew: Skew,
+) -> Client {
+    let mut actions: Vec<_> = account.credentials.actions().into_iter().collect();
+    actions.push(pca::GET_CA_INSTANCE_STATUS);
+    match &account.discovery {
+        Some(discovery) => {
+            if discovery.list {
+                actions.push(pca::LIST_PCA_CA_CERTIFICATE);
+            }
+            telemetry.start_discovery(&account.name, discovery.interval);
+        }
+        None => telemetry.stop_discovery(&account.name),
+    }
+    telemetry.start_account(&account.name, &actions, account.requests_per_second);
+    let exchange = Exchange {
+        skew,
+        ..Exchange::new(account.name.clone(), timeout, host.clone(), Arc::clone(telemetry))
+    };
+    let fetch = Fetch {
+        exchange: exchange.clone(),
+        sts: Budget::new(STS_SLOTS, timeout, Instant::now()),
+    };
+    Client {
+        exchange,
+        scheme: account.signature,
+        credentials: Arc::new(Cache::new(account.credentials.clone(), fetch, Arc::clone(claims))),
+    }
+}
+
+/// Where an account's calls go.
+pub(super) fn endpoints(account: &Account) -> Endpoints {
+    Endpoints::new(account.endpoint.clone(), &account.region)
+        .expect("the configuration refuses a region without an endpoint")
+}

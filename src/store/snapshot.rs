@@ -1,0 +1,53 @@
+//! The state at one moment, for whoever shows it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::InstanceState;
+use crate::model::{AccountName, UnixMillis};
+
+/// The state at one moment. Cheap: it shares every instance's state with the store.
+#[derive(Clone, Debug, Default)]
+pub struct Snapshot {
+    /// Sorted by name.
+    pub accounts: Vec<AccountState>,
+    /// Sorted by account, then by id.
+    pub instances: Vec<Arc<InstanceState>>,
+}
+
+/// What is known of one account.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AccountState {
+    /// The account.
+    pub name: AccountName,
+    /// The poll interval in force, stretched where the budget demands it.
+    pub interval: Duration,
+    /// Local clock minus the true time in milliseconds, where the API insisted that they differ.
+    pub skew_millis: i64,
+    /// The account has instances, and none of them has had an outcome yet.
+    pub waiting: bool,
+    /// Instances are to be found, and that has not been tried yet.
+    pub undiscovered: bool,
+}
+
+impl Snapshot {
+    /// What is known of an account.
+    pub fn account(&self, name: &AccountName) -> Option<&AccountState> {
+        let found = self.accounts.binary_search_by(|account| account.name.cmp(name));
+        found.ok().map(|at| &self.accounts[at])
+    }
+
+    /// The true time for a local one, as far as an account's API has insisted that they differ.
+    pub fn now(&self, account: &AccountName, local: UnixMillis) -> UnixMillis {
+        let ahead = self.account(account).map_or(0, |account| account.skew_millis);
+        UnixMillis(local.0.saturating_sub(ahead))
+    }
+
+    /// Every account has had an outcome, and every discovery an attempt.
+    pub fn ready(&self) -> bool {
+        !self
+            .accounts
+            .iter()
+            .any(|account| account.waiting || account.undiscovered)
+    }
+}

@@ -1,0 +1,216 @@
+//! Which instances there are: those that are listed, those that were found, and when one is forgotten.
+//!
+//! Nothing that the cloud says drops a fact at once: what only discovery had found is kept until nothing leads to it
+//! and the API has not known it for a long time.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Finding, Found, InstanceState, Source, Store};
+use crate::model::{AccountName, InstanceId, Reason, Target, UnixMillis};
+
+/// What a configuration says of an account.
+#[derive(Clone, Debug)]
+pub struct Listing<'a> {
+    /// The account.
+    pub account: &'a AccountName,
+    /// How often each instance is polled.
+    pub interval: Duration,
+    /// The listed instances.
+    pub targets: &'a [Arc<Target>],
+    /// Whether instances are found as well.
+    pub discovers: bool,
+}
+
+impl Store {
+    /// Sets what is polled for an account without discovery. Known facts of targets that stay are kept, others
+    /// dropped.
+    pub fn set_targets(&self, account: &AccountName, interval: Duration, targets: &[Arc<Target>]) {
+        let listing = Listing {
+            account,
+            interval,
+            targets,
+            discovers: false,
+        };
+        self.set_account(&listing, |_, _| None);
+    }
+
+    /// Sets what a configuration says of an account. `keep` is asked about every instance that was found: it takes out
+    /// the sources that are no more, and gives the target that the instance has now, or nothing if it does not count.
+    ///
+    /// Known facts of instances that stay are kept, others dropped.
+    pub fn set_account(
+        &self,
+        listing: &Listing<'_>,
+        keep: impl Fn(&InstanceId, &mut Found) -> Option<Arc<Target>>,
+    ) {
+        self.with(|state| {
+            let account = state.accounts.entry(listing.account.clone()).or_default();
+            let mut known = std::mem::take(&mut account.instances);
+            account.interval = listing.interval;
+            account.undiscovered = listing.discovers && (account.undiscovered || !account.discovers);
+            account.discovers = listing.discovers;
+            let mut instances = BTreeMap::new();
+            for target in listing.targets {
+                let id = &target.instance_id;
+                let mut instance = known
+                    .remove(id)
+                    .map_or_else(|| InstanceState::new(Arc::clone(target)), Arc::unwrap_or_clone);
+                instance.target = Arc::clone(target);
+                instance.listed = true;
+                instance.found = instance
+                    .found
+                    .filter(|_| listing.discovers)
+                    .and_then(|mut found| keep(id, &mut found).map(|_| found));
+                instances.insert(id.clone(), Arc::new(instance));
+            }
+            for (id, instance) in known {
+                let mut instance = Arc::unwrap_or_clone(instance);
+                let Some(mut found) = instance.found.take().filter(|_| listing.discovers) else {
+                    continue;
+                };
+                let Some(target) = keep(&id, &mut found) else {
+                    continue;
+                };
+                // What leaves the list needs something else that leads to it; what was found alone has time.
+                if instance.listed && found.sources.is_empty() {
+                    continue;
+                }
+                let instance = InstanceState {
+                    target,
+                    listed: false,
+                    found: Some(found),
+                    ..instance
+                };
+                instances.insert(id, Arc::new(instance));
+            }
+            account.instances = instances;
+            state.revision += 1;
+        });
+    }
+
+    /// Drops an account and all that is known of it.
+    pub fn remove_account(&self, account: &AccountName) {
+        self.with(|state| {
+            state.accounts.remove(account);
+            state.revision += 1;
+        });
+    }
+
+    /// Every account.
+    pub fn accounts(&self) -> Vec<AccountName> {
+        self.with(|state| state.accounts.keys().cloned().collect())
+    }
+
+    /// The account's instances, and when each was last polled.
+    pub fn targets(&self, account: &AccountName) -> Vec<(Arc<Target>, Option<UnixMillis>)> {
+        self.with(|state| {
+            let instances = state
+                .accounts
+                .get(account)
+                .map(|account| account.instances.values());
+            let targets = instances.into_iter().flatten();
+            targets
+                .map(|instance| (Arc::clone(&instance.target), instance.attempted))
+                .collect()
+        })
+    }
+
+    /// Finding the account's instances was tried; `complete` is when, if everything was found that there is.
+    pub fn discovery_tried(&self, account: &AccountName, complete: Option<UnixMillis>) {
+        self.with(|state| {
+            if let Some(account) = state.accounts.get_mut(account) {
+                account.undiscovered = false;
+                account.discovered = complete.or(account.discovered);
+            }
+        });
+    }
+
+    /// When everything of the account was last found.
+    pub fn discovered(&self, account: &AccountName) -> Option<UnixMillis> {
+        self.with(|state| state.accounts.get(account)?.discovered)
+    }
+
+    /// Takes in everything that a source leads to. `target` makes the target of an instance that is not listed.
+    /// Returns the instances that were not known before.
+    pub fn take_in_found(
+        &self,
+        account: &AccountName,
+        source: &Source,
+        found: &BTreeMap<InstanceId, Finding>,
+        target: impl Fn(&InstanceId, &Finding) -> Target,
+    ) -> Vec<InstanceId> {
+        self.with(|state| {
+            let Some(account) = state.accounts.get_mut(account) else {
+                return Vec::new();
+            };
+            let mut new = Vec::new();
+            for (id, instance) in &mut account.instances {
+                let led = instance
+                    .found
+                    .as_ref()
+                    .is_some_and(|known| known.sources.contains(source));
+                if led && !found.contains_key(id) {
+                    let known = Arc::make_mut(instance).found.as_mut();
+                    known.map(|known| known.sources.remove(source));
+                }
+            }
+            for (id, finding) in found {
+                let instance = account.instances.entry(id.clone()).or_insert_with(|| {
+                    new.push(id.clone());
+                    Arc::new(InstanceState::new(Arc::new(target(id, finding))))
+                });
+                let instance = Arc::make_mut(instance);
+                let known = instance.found.get_or_insert_default();
+                known.sources.insert(source.clone());
+                known.lost = None;
+                // A look-up knows nothing of what the list says.
+                if *source == Source::List {
+                    known.finding = finding.clone();
+                }
+                if !instance.listed {
+                    let target = target(id, &known.finding);
+                    if *instance.target != target {
+                        instance.target = Arc::new(target);
+                    }
+                }
+            }
+            state.revision += 1;
+            new
+        })
+    }
+
+    /// Drops the instances that only discovery had found, to which nothing has led and which the API has not known for
+    /// `forget_after`. Returns those that were dropped.
+    pub fn forget(&self, account: &AccountName, now: UnixMillis, forget_after: Duration) -> Vec<InstanceId> {
+        self.with(|state| {
+            let Some(account) = state.accounts.get_mut(account) else {
+                return Vec::new();
+            };
+            let mut forgotten = Vec::new();
+            account.instances.retain(|id, instance| {
+                let unknown = instance
+                    .failure
+                    .as_ref()
+                    .is_some_and(|failure| failure.reason == Reason::NotFound);
+                let Some(found) = instance.found.as_ref().filter(|_| !instance.listed) else {
+                    return true;
+                };
+                let lost = (unknown && found.sources.is_empty()).then(|| found.lost.unwrap_or(now));
+                if lost.is_some_and(|since| now.seconds_since(since) >= forget_after.as_secs_f64()) {
+                    forgotten.push(id.clone());
+                    return false;
+                }
+                if found.lost != lost
+                    && let Some(found) = &mut Arc::make_mut(instance).found
+                {
+                    found.lost = lost;
+                }
+                true
+            });
+            state.revision += 1;
+            forgotten
+        })
+    }
+}

@@ -1,0 +1,236 @@
+//! The next configuration: what goes on, what ends, and that nothing is lost or called too often. In virtual time.
+
+use std::time::Duration;
+
+use aliyun_pca_exporter::simulator::{Delay, Instance, Key, Network, Role, World};
+
+use crate::support::{ACTION, Lab, USER, instance, sleep, world, yaml};
+
+const FIVE_SECONDS: Duration = Duration::from_secs(5);
+
+fn world_with(ids: &[&str]) -> World {
+    let world = world();
+    for id in ids {
+        world.put_instance(instance(id));
+    }
+    world
+}
+
+fn simple<'a>(ids: impl IntoIterator<Item = &'a str>) -> String {
+    yaml("cas.aliyuncs.com", 5, "interval: 5m", ids)
+}
+
+fn many(count: usize) -> Vec<String> {
+    (0..count)
+        .map(|number| format!("cas-member-{number:03}"))
+        .collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_stays_keeps_its_facts_what_leaves_is_dropped_and_what_comes_is_polled_at_once() {
+    let mut lab = Lab::start(world_with(&["a", "b", "c"]), &simple(["a", "b"]));
+    sleep(60).await;
+    let (facts, seen) = (
+        lab.metrics().facts("a"),
+        lab.metrics().of("a", "last_success_timestamp_seconds"),
+    );
+    lab.reload(&simple(["a", "c"]));
+    let metrics = lab.metrics();
+    assert_eq!(metrics.facts("a"), facts);
+    assert_eq!(metrics.of("a", "last_success_timestamp_seconds"), seen);
+    assert_eq!(metrics.of("b", "up"), None, "b has left");
+    assert_eq!(metrics.of("c", "up"), Some(0.0));
+    sleep(2).await;
+    assert_eq!(lab.metrics().of("c", "up"), Some(1.0));
+    assert_eq!(
+        lab.world.arrivals_for("a").len(),
+        1,
+        "a was polled again though it was not due"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_account_renamed_is_a_new_one_and_nothing_of_the_old_one_stays() {
+    let mut lab = Lab::start(world_with(&["a"]), &simple(["a"]));
+    sleep(60).await;
+    lab.reload(&simple(["a"]).replace("name: prod", "name: production"));
+    let metrics = lab.metrics();
+    assert!(!metrics.0.contains("account=\"prod\""), "{}", metrics.0);
+    assert_eq!(metrics.of("a", "up"), Some(0.0));
+    assert!(
+        metrics.facts("a").iter().all(|line| line.contains("_info{")),
+        "a fact was carried over"
+    );
+    sleep(60).await;
+    assert_eq!(lab.metrics().of("a", "up"), Some(1.0));
+    assert!(lab.world.most_in_one_window(USER, ACTION) <= 5);
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_under_way_end_and_count_and_a_late_one_brings_nothing_back() {
+    let mut lab = Lab::start(world_with(&["a", "b"]), &simple(["a"]));
+    lab.world.set_network(Network {
+        back: Delay::between(FIVE_SECONDS, FIVE_SECONDS),
+        ..Network::default()
+    });
+    sleep(3).await;
+    assert_eq!(lab.world.arrivals_for("a").len(), 1);
+    lab.reload(&simple(["a"]));
+    sleep(6).await;
+    assert_eq!(
+        lab.metrics().of("a", "up"),
+        Some(1.0),
+        "the call under way was cut off"
+    );
+    assert_eq!(lab.world.arrivals_for("a").len(), 1);
+    sleep(290).await;
+    lab.reload(
+        &simple(["a"])
+            .replace("name: prod", "name: other")
+            .replace("id: \"a\"", "id: \"b\""),
+    );
+    sleep(60).await;
+    let metrics = lab.metrics();
+    assert!(!metrics.0.contains("account=\"prod\""), "{}", metrics.0);
+    assert_eq!(metrics.of("b", "up"), Some(1.0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_thousand_reloads_make_no_burst_poll_nothing_more_often_and_leave_nothing_running() {
+    let ids = many(100);
+    let ids: Vec<_> = ids.iter().map(String::as_str).collect();
+    let mut lab = Lab::start(world_with(&ids), &simple(ids.iter().copied()));
+    sleep(600).await;
+    let (running, calls) = (lab.host.tasks.len(), lab.world.arrivals(USER, ACTION).len());
+    for round in 0..1000 {
+        lab.reload(&simple(ids.iter().copied()));
+        tokio::time::sleep(Duration::from_millis(600)).await;
+        if round % 100 == 0 {
+            let metrics = lab.metrics();
+            for id in &ids {
+                assert_eq!(metrics.of(id, "up"), Some(1.0), "{id} after {round} reloads");
+            }
+        }
+    }
+    // 600 s are two intervals, in which each of the hundred has two turns.
+    let polled = lab.world.arrivals(USER, ACTION).len() - calls;
+    assert!((190..=210).contains(&polled), "{polled} calls where 200 are due");
+    assert!(lab.world.most_in_one_window(USER, ACTION) <= 5);
+    sleep(30).await;
+    assert_eq!(lab.host.tasks.len(), running);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_thousand_reloads_at_once_stay_inside_the_budget() {
+    let ids = many(50);
+    let ids: Vec<_> = ids.iter().map(String::as_str).collect();
+    let mut lab = Lab::start(world_with(&ids), &simple(ids.iter().copied()));
+    for round in 0..1000_u32 {
+        let slots = u8::try_from(round % 5).unwrap() + 1;
+        lab.reload(&yaml(
+            "cas.aliyuncs.com",
+            slots,
+            "interval: 1m",
+            ids.iter().copied(),
+        ));
+        if round % 10 == 0 {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+    sleep(120).await;
+    assert!(lab.world.most_in_one_window(USER, ACTION) <= 5);
+    for id in &ids {
+        assert_eq!(lab.metrics().of(id, "up"), Some(1.0), "{id}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_key_that_is_held_goes_on_and_another_provider_is_asked_at_the_next_call() {
+    let world = world_with(&["a"]);
+    for name in ["one", "two"] {
+        world.put_role(Role::new(&role(name), name).trusting(USER));
+    }
+    let with = |name: &str| {
+        let key = "access_key: { access_key_id: testid, access_key_secret: testsecret }";
+        let assumed = format!(
+            "assume_role: {{ role_arn: \"{}\", source: {{ {key} }} }}",
+            role(name)
+        );
+        simple(["a"]).replace(key, &assumed)
+    };
+    let mut lab = Lab::start(world, &with("one"));
+    sleep(60).await;
+    for _ in 0..10 {
+        lab.reload(&with("one"));
+        sleep(60).await;
+    }
+    assert_eq!(lab.world.arrivals_of("AssumeRole").len(), 1);
+    lab.reload(&with("two"));
+    sleep(600).await;
+    assert_eq!(lab.world.arrivals_of("AssumeRole").len(), 2);
+    assert_eq!(lab.world.arrivals("two", ACTION).len(), 2);
+}
+
+fn role(name: &str) -> String {
+    format!("acs:ram::1234567890123456:role/{name}")
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bigger_budget_counts_at_once_and_a_smaller_one_as_slots_come_free() {
+    let ids = many(600);
+    let ids: Vec<_> = ids.iter().map(String::as_str).collect();
+    let of = |slots| yaml("cas.aliyuncs.com", slots, "interval: 1m", ids.iter().copied());
+    let world = world_with(&ids);
+    world.put_key("testid", Key::plain(USER, "testsecret"));
+    let mut lab = Lab::start(world, &of(2));
+    let mut before = 0;
+    let mut calls_in_a_minute = async |lab: &Lab| {
+        sleep(60).await;
+        let all = lab.world.arrivals(USER, ACTION).len();
+        std::mem::replace(&mut before, all).abs_diff(all)
+    };
+    calls_in_a_minute(&lab).await;
+    assert_eq!(calls_in_a_minute(&lab).await, 120);
+    lab.reload(&of(10));
+    assert!((595..=600).contains(&calls_in_a_minute(&lab).await));
+    lab.reload(&of(2));
+    let calls = calls_in_a_minute(&lab).await;
+    assert!((118..=130).contains(&calls), "{calls}");
+    assert_eq!(lab.world.throttled(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_found_survives_a_reload_and_goes_with_what_led_to_it() {
+    let world = world_with(&[]);
+    for id in ["a", "b", "c"] {
+        world.put_instance(Instance {
+            identifier: Some(format!("certificate-of-{id}")),
+            ..instance(id)
+        });
+    }
+    let with = |more: &str| simple([]).replace("  instances:\n", more);
+    let mut lab = Lab::start(world, &with("  discovery: {}\n"));
+    sleep(60).await;
+    let (lists, facts) = (
+        lab.world.arrivals_of("ListPcaCaCertificate").len(),
+        lab.metrics().facts("a"),
+    );
+    lab.reload(&with("  discovery: {}\n  labels: { team: pki }\n"));
+    let metrics = lab.metrics();
+    assert!(
+        metrics.info("a").contains("team=\"pki\""),
+        "{}",
+        metrics.info("a")
+    );
+    assert_eq!(metrics.facts("a").len(), facts.len());
+    lab.reload(&with("  discovery: { exclude: [b] }\n"));
+    assert_eq!(lab.metrics().of("b", "up"), None, "b does not count any more");
+    sleep(60).await;
+    lab.reload(&with("  instances: [{ id: c }]\n"));
+    assert_eq!(lab.metrics().instances(), ["c".to_owned()].into());
+    assert!(
+        !lab.metrics().0.contains("aliyun_pca_discovery_"),
+        "a series of the discovery stays"
+    );
+    assert!(lab.world.arrivals_of("ListPcaCaCertificate").len() <= lists + 2);
+}
