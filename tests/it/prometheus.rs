@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::support::{Program, address_in, command, free_port, poll_until};
+use crate::support::{Program, address_in, command, free_port, poll_until, yaml};
+use crate::web_config::curl::Folder;
 
 /// A known instance of the demo.
 const INSTANCE: &str = "cas-member-20-days-left";
@@ -33,7 +34,6 @@ struct Prometheus {
 
 impl Prometheus {
     fn start(target: &str) -> Self {
-        let folder = tempfile::tempdir().unwrap();
         let shipped = include_str!("../../deploy/prometheus/prometheus.yaml");
         // The shipped job, at the demo's address and in a hurry.
         let yaml = shipped
@@ -43,6 +43,11 @@ impl Prometheus {
             yaml.contains(target) && yaml.contains(": 1s"),
             "the shipped job has changed: {shipped}"
         );
+        Self::with(&yaml, tempfile::tempdir().unwrap())
+    }
+
+    /// With the files of `folder` beside its configuration.
+    fn with(yaml: &str, folder: tempfile::TempDir) -> Self {
         std::fs::write(folder.path().join("prometheus.yml"), yaml).unwrap();
         let address = format!("127.0.0.1:{}", free_port());
         let mut command = command("prometheus");
@@ -154,4 +159,48 @@ async fn prometheus_scrapes_the_demo_and_understands_every_series() {
     assert_eq!(found, wanted);
     let instances = prometheus.value("count(aliyun_pca_instance_up == 1)").await;
     assert_eq!(instances.to_string(), "12");
+}
+
+#[tokio::test]
+#[ignore = "needs prometheus, see tests/run"]
+async fn prometheus_scrapes_over_mutual_tls_with_a_password() {
+    let folder = Folder::with_tls(
+        "  client_auth_type: RequireAndVerifyClientCert\n  client_ca_file: ca.pem\n\
+         basic_auth_users:\n  alice: $2y$04$abcdefghijklmnopqrstuunsvw4Mcwbxx01shGbpAh9ZzmXQBZ9ny\n",
+    );
+    // The exporter's own cloud is nowhere: what it says of itself is enough here.
+    folder.write(
+        "config.yaml",
+        &yaml("http://127.0.0.1:1", 5, "", ["cas-member-a"]),
+    );
+    let mut exporter = Program::start(
+        command(env!("CARGO_BIN_EXE_aliyun-pca-exporter"))
+            .current_dir(folder.path(""))
+            .args(["--web.config.file=web.yaml", "--web.listen-address=127.0.0.1:0"]),
+    );
+    let port = address_in(&exporter.logged("listening")).replace("127.0.0.1:", "");
+    let job = |name: &str, user: &str, certificate: &str| {
+        format!(
+            "- job_name: {name}\n  scheme: https\n  scrape_interval: 1s\n  \
+               {user}\n  tls_config: {{ca_file: ca.pem{certificate}}}\n  \
+               static_configs: [{{targets: [\"localhost:{port}\"]}}]\n"
+        )
+    };
+    let alice = "basic_auth: {username: alice, password: CorrectHorse}";
+    let certificate = ", cert_file: client.pem, key_file: client.key";
+    let wrong = "basic_auth: {username: alice, password: wrong}";
+    let jobs = [
+        job("both", alice, certificate),
+        job("password-alone", alice, ""),
+        job("wrong-password", wrong, certificate),
+    ];
+    let beside = tempfile::tempdir().unwrap();
+    for name in ["ca.pem", "client.pem", "client.key"] {
+        std::fs::copy(folder.path(name), beside.path().join(name)).unwrap();
+    }
+    let prometheus = Prometheus::with(&format!("scrape_configs:\n{}", jobs.concat()), beside);
+    for (name, up) in [("both", "1"), ("password-alone", "0"), ("wrong-password", "0")] {
+        let value = prometheus.value(&format!("up{{job=\"{name}\"}}")).await;
+        assert_eq!(value.to_string(), up, "{name}");
+    }
 }
