@@ -34,9 +34,12 @@ pub struct Cli {
     /// Flags of every command.
     #[command(flatten)]
     pub common: Common,
-    /// Flags of the daemon.
+    /// Flags of the daemon's web server.
     #[command(flatten)]
     pub web: Web,
+    /// Flags of what the daemon keeps.
+    #[command(flatten)]
+    pub state: State,
 }
 
 /// What to do instead of running the daemon.
@@ -93,7 +96,7 @@ pub struct Common {
     pub log_format: LogFormat,
 }
 
-/// Flags of the daemon.
+/// Flags of the daemon's web server.
 #[derive(Debug, Args)]
 pub struct Web {
     /// Where to listen; may be repeated
@@ -105,6 +108,17 @@ pub struct Web {
     /// Where the metrics are
     #[arg(long = "web.telemetry-path", value_name = "PATH", default_value = "/metrics")]
     pub telemetry_path: TelemetryPath,
+    /// TLS, client certificates, users, headers and the rate limit, as in the exporter-toolkit; plain HTTP without it
+    #[arg(long = "web.config.file", value_name = "FILE")]
+    pub web_config: Option<PathBuf>,
+}
+
+/// Flags of what the daemon keeps.
+#[derive(Debug, Args)]
+pub struct State {
+    /// Keep what is known in this file, so that a restart shows it at once and polls nothing before it is due
+    #[arg(id = "state.file", long = "state.file", value_name = "FILE")]
+    pub file: Option<PathBuf>,
 }
 
 /// The least severe lines to log.
@@ -147,6 +161,7 @@ mod tests {
         assert!(cli.command.is_none());
         assert_eq!(cli.web.listen_addresses, [":10065".parse().unwrap()]);
         assert_eq!(cli.web.telemetry_path, "/metrics".parse().unwrap());
+        assert_eq!(cli.web.web_config, None);
         assert_eq!(
             (cli.common.log_level, cli.common.log_format),
             (LogLevel::Info, LogFormat::Logfmt)

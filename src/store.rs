@@ -1,8 +1,9 @@
 //! The last known state of every target, and the only place where polling and serving meet.
 //!
 //! A failure never drops, zeroes or changes a fact: it stands beside the facts that were seen before it. `targets` says
-//! which instances there are, `snapshot` what a reader sees.
+//! which instances there are, `snapshot` what a reader sees, `file` what outlives the process.
 
+mod file;
 mod instance;
 mod snapshot;
 mod targets;
@@ -13,6 +14,7 @@ use std::time::Duration;
 
 use crate::model::{AccountName, InstanceId, Outcome, Reason, Target, UnixMillis};
 
+pub use file::StateError;
 pub use instance::{Facts, Finding, Found, InstanceState, Source};
 pub use snapshot::{AccountState, Snapshot};
 pub use targets::Listing;

@@ -4,6 +4,7 @@
 //! line of each problem is found by reading the text again along its path: the library tells a position only
 //! with an error. Which keys a file has is not known here. The only file that names `serde_yaml`.
 
+mod file_error;
 mod node;
 mod shape;
 mod types;
@@ -14,6 +15,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess
 
 use node::{Grow, Limits, Node};
 
+pub use file_error::FileError;
 pub use shape::{Entry, Fields, Map, Read, Value};
 pub(crate) use shape::{key, shape};
 

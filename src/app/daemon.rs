@@ -12,6 +12,7 @@ use tracing::{error, info};
 
 use super::generation::Accounts;
 use super::signals::HANGUP;
+use super::state_file::StateFile;
 use super::{FAILED, Signals, has_endpoint, prepare, transports};
 use crate::cli::Web;
 use crate::config::Config;
@@ -43,10 +44,15 @@ impl Daemon {
         config: &Config,
         host: &Host,
         web: Web,
+        state: Option<&StateFile>,
     ) -> anyhow::Result<(Self, mpsc::Receiver<web::Reload>)> {
+        let gate = match &web.web_config {
+            Some(path) => web::Gate::load(path, host.files.clone(), &host.random)?,
+            None => web::Gate::open(),
+        };
         let listeners = web::bind(&web.listen_addresses).await?;
         let addresses = listeners.addresses().to_vec();
-        let daemon = Self::poll(config, host)?;
+        let daemon = Self::poll(config, host, state)?;
         let (reload, reloads) = mpsc::channel(1);
         let site = web::Site::new(
             Arc::clone(&daemon.store),
@@ -56,16 +62,21 @@ impl Daemon {
             BUILD,
             web.enable_lifecycle.then_some(reload),
         );
-        info!(?addresses, "listening");
+        info!(?addresses, tls = gate.speaks_tls(), "listening");
         host.tasks.spawn("the web server", |stop| {
-            web::serve(listeners, Arc::new(site), stop)
+            web::serve(listeners, Arc::new(site), Arc::new(gate), stop)
         });
         Ok((Self { addresses, ..daemon }, reloads))
     }
 
-    /// Starts everything but the web server.
-    pub fn poll(config: &Config, host: &Host) -> anyhow::Result<Self> {
+    /// Starts everything but the web server, with what was kept of the process before.
+    pub fn poll(config: &Config, host: &Host, state: Option<&StateFile>) -> anyhow::Result<Self> {
         let (store, telemetry) = (Arc::new(Store::default()), Arc::new(Telemetry::new(BUILD)?));
+        if let Some(state) = state {
+            state.restore(&store)?;
+            let (state, store) = (state.clone(), Arc::clone(&store));
+            host.tasks.spawn("the state file", |stop| state.keep(store, stop));
+        }
         let mut accounts = Accounts::new(&store, &telemetry);
         let generation = accounts.generation(config, host).start(host);
         telemetry.config_loaded(host.clock.now());
@@ -89,10 +100,11 @@ impl Daemon {
 
 /// Runs until SIGTERM or SIGINT and lets what is under way end. SIGHUP and the web server's request reload the
 /// configuration at `path`.
-pub(super) async fn run(path: &Path, web: Web) -> anyhow::Result<ExitCode> {
+pub(super) async fn run(path: &Path, web: Web, state: Option<&Path>) -> anyhow::Result<ExitCode> {
     let mut signals = Signals::watch_all()?;
     let (config, host) = prepare(path)?;
-    let (mut daemon, mut reloads) = Daemon::start(&config, &host, web).await?;
+    let state = state.map(|path| StateFile::open(path, &host.files)).transpose()?;
+    let (mut daemon, mut reloads) = Daemon::start(&config, &host, web, state.as_ref()).await?;
     info!(
         version = BUILD.version,
         revision = BUILD.revision,
@@ -120,6 +132,10 @@ pub(super) async fn run(path: &Path, web: Web) -> anyhow::Result<ExitCode> {
     tokio::select! {
         joined = host.tasks.join(GRACE) => match joined {
             Ok(()) => {
+                if let Some(Err(error)) = state.map(|state| state.save(&daemon.store)) {
+                    error!(%error, "cannot write the state");
+                    return Ok(ExitCode::from(FAILED));
+                }
                 info!("stopped");
                 Ok(ExitCode::SUCCESS)
             }

@@ -10,6 +10,7 @@ mod once;
 mod ram_policy;
 mod runtime;
 mod signals;
+mod state_file;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -29,6 +30,7 @@ pub use logging::subscriber;
 pub use once::{Polled, once};
 pub use runtime::run;
 pub use signals::Signals;
+pub use state_file::StateFile;
 
 /// Exit code: it ran and something failed.
 const FAILED: u8 = 1;
@@ -65,7 +67,7 @@ async fn command(cli: Cli) -> anyhow::Result<ExitCode> {
             once::run(&config, &host, output.as_deref()).await
         }
         Some(Command::RamPolicy) => ram_policy::ram_policy(&path),
-        None => daemon::run(&path, cli.web).await,
+        None => daemon::run(&path, cli.web, cli.state.file.as_deref()).await,
     }
 }
 

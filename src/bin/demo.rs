@@ -91,8 +91,9 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
         listen_addresses: vec![cli.listen_address],
         telemetry_path: "/metrics".parse()?,
         enable_lifecycle: false,
+        web_config: None,
     };
-    let (daemon, _) = Daemon::start(&config, &host, web).await?;
+    let (daemon, _) = Daemon::start(&config, &host, web, None).await?;
     let address = daemon
         .addresses
         .first()

@@ -16,8 +16,7 @@ mod targets;
 mod validate;
 mod value;
 
-use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,6 +30,7 @@ use crate::model::{AccountName, Target};
 use crate::poll::Discovery;
 use crate::yaml;
 
+pub use crate::yaml::FileError as ConfigError;
 pub use plan::Plan;
 pub use value::HasEndpoint;
 
@@ -75,30 +75,6 @@ pub struct Account {
     pub discovery: Option<Discovery>,
 }
 
-/// Why there is no configuration; prints as one line for each thing that is wrong.
-#[derive(Debug, thiserror::Error)]
-pub enum ConfigError {
-    /// The file cannot be read.
-    #[error("{path}: cannot be read: {error}", path = path.display())]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// What the system says.
-        error: std::io::Error,
-    },
-    /// The file says something that it must not.
-    #[error("{}", Lines(path, errors))]
-    Invalid {
-        /// The file.
-        path: PathBuf,
-        /// Everything that is wrong, in the order of the file.
-        errors: Vec<yaml::Error>,
-    },
-}
-
-/// `config.yaml:12: accounts[0].region: …`, a line for each error.
-struct Lines<'e>(&'e Path, &'e [yaml::Error]);
-
 impl Config {
     /// Reads the file at `path`. Relative paths of files in it are taken from the folder that it stands in.
     ///
@@ -106,28 +82,14 @@ impl Config {
     ///
     /// The files and variables that it names are not looked at: they may come later, and change.
     pub fn load(path: &Path, files: &Files, has_endpoint: HasEndpoint) -> Result<Self, ConfigError> {
-        let text = files.read(path).map_err(|error| ConfigError::Unreadable {
-            path: path.to_owned(),
-            error,
-        })?;
+        let text = files
+            .read(path)
+            .map_err(|error| ConfigError::unreadable(path, error))?;
         let text = Zeroizing::new(text);
         let folder = path.parent().unwrap_or(Path::new(""));
         let read = yaml::read(&text, |file, problems| {
             validate::config(file, folder, has_endpoint, problems)
         });
-        read.map_err(|errors| ConfigError::Invalid {
-            path: path.to_owned(),
-            errors,
-        })
-    }
-}
-
-impl fmt::Display for Lines<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, error) in self.1.iter().enumerate() {
-            let separator = if index == 0 { "" } else { "\n" };
-            write!(f, "{separator}{}:{error}", self.0.display())?;
-        }
-        Ok(())
+        read.map_err(|errors| ConfigError::invalid(path, errors))
     }
 }

@@ -18,6 +18,8 @@ pub struct Metric {
     pub help: &'static str,
     /// Its labels beyond identity.
     pub labels: &'static [&'static str],
+    /// Its value passes with time, though nothing has happened; it has one sample at the most.
+    pub passes: bool,
     /// Puts out the instance's samples.
     pub(super) samples: fn(&View<'_>, Put<'_>),
 }
@@ -44,6 +46,7 @@ pub const INSTANCE: [Metric; 13] = [
             "certificate_identifier",
             "common_name",
         ],
+        passes: false,
         samples: |seen, put| {
             let status = seen.status();
             let ca_type = status.and_then(|status| status.ca_type.as_deref());
@@ -65,6 +68,7 @@ pub const INSTANCE: [Metric; 13] = [
         help: "Whether the instance is in this state: BUY purchased and not enabled, USED enabled, REFUND refunded, \
                REVOKE revoked; a state unknown to the exporter is added as the API names it.",
         labels: &["status"],
+        passes: false,
         samples: |seen, put| {
             let Some(state) = seen.state() else { return };
             for documented in STATES {
@@ -81,6 +85,7 @@ pub const INSTANCE: [Metric; 13] = [
         help: "Certificates that the instance has issued: intermediate CAs for a root, client and server certificates \
                for an intermediate.",
         labels: &[],
+        passes: false,
         samples: |seen, put| one(put, seen.count(|status| status.certificates_issued)),
     },
     Metric {
@@ -88,6 +93,7 @@ pub const INSTANCE: [Metric; 13] = [
         kind: MetricType::GAUGE,
         help: "Certificates that the instance can issue in all.",
         labels: &[],
+        passes: false,
         samples: |seen, put| one(put, seen.count(|status| status.certificates_quota)),
     },
     Metric {
@@ -95,6 +101,7 @@ pub const INSTANCE: [Metric; 13] = [
         kind: MetricType::GAUGE,
         help: "Start of the CA certificate's validity.",
         labels: &[],
+        passes: false,
         samples: |seen, put| one(put, seen.seconds(|status| status.not_before)),
     },
     Metric {
@@ -102,6 +109,7 @@ pub const INSTANCE: [Metric; 13] = [
         kind: MetricType::GAUGE,
         help: "End of the CA certificate's validity.",
         labels: &[],
+        passes: false,
         samples: |seen, put| one(put, seen.seconds(|status| status.not_after)),
     },
     Metric {
@@ -109,6 +117,7 @@ pub const INSTANCE: [Metric; 13] = [
         kind: MetricType::GAUGE,
         help: "Days until the CA certificate expires, counted at the scrape; negative once it has expired.",
         labels: &[],
+        passes: true,
         samples: |seen, put| one(put, seen.days_until(|status| status.not_after)),
     },
     Metric {
@@ -116,6 +125,7 @@ pub const INSTANCE: [Metric; 13] = [
         kind: MetricType::GAUGE,
         help: "End of the paid subscription, which may come before or after that of the CA certificate.",
         labels: &[],
+        passes: false,
         samples: |seen, put| one(put, seen.seconds(|status| status.subscription_expiry)),
     },
     Metric {
@@ -123,6 +133,7 @@ pub const INSTANCE: [Metric; 13] = [
         kind: MetricType::GAUGE,
         help: "Days until the paid subscription ends, counted at the scrape; negative once it has ended.",
         labels: &[],
+        passes: true,
         samples: |seen, put| one(put, seen.days_until(|status| status.subscription_expiry)),
     },
     Metric {
@@ -130,6 +141,7 @@ pub const INSTANCE: [Metric; 13] = [
         kind: MetricType::GAUGE,
         help: "Whether the last poll of the instance succeeded; what is known from before stays on show while it is 0.",
         labels: &[],
+        passes: false,
         samples: |seen, put| put(&[], f64::from(seen.instance.up())),
     },
     Metric {
@@ -137,6 +149,7 @@ pub const INSTANCE: [Metric; 13] = [
         kind: MetricType::GAUGE,
         help: "When what is known of the instance was learnt; 0 before the first success.",
         labels: &[],
+        passes: false,
         samples: |seen, put| put(&[], seen.last_success()),
     },
     Metric {
@@ -144,6 +157,7 @@ pub const INSTANCE: [Metric; 13] = [
         kind: MetricType::GAUGE,
         help: "Why the last poll of the instance failed; only while it has.",
         labels: &["reason"],
+        passes: false,
         samples: |seen, put| {
             if let Some(failure) = &seen.instance.failure {
                 put(&[failure.reason.as_str()], 1.0);
@@ -155,6 +169,7 @@ pub const INSTANCE: [Metric; 13] = [
         kind: MetricType::GAUGE,
         help: "How often the instance is polled; longer than configured where the budget of calls demands it.",
         labels: &[],
+        passes: false,
         samples: |seen, put| one(put, seen.interval.map(|interval| interval.as_secs_f64())),
     },
 ];

@@ -58,11 +58,12 @@ fn labelled<'a>(samples: &'a mut Samples<'_>, suffix: &str, metric: &Metric) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::exposition::Format;
 
     use prometheus::{Counter, HistogramOpts, HistogramVec, Opts, Registry};
 
     fn text(families: &[MetricFamily]) -> String {
-        let mut encoder = Encoder::with_capacity(0);
+        let mut encoder = Encoder::with_capacity(Format::Text, 0);
         write(&mut encoder, families, Scope::Scrape);
         encoder.finish()
     }

@@ -1,15 +1,18 @@
-//! The text format 0.0.4, written into one buffer: <https://prometheus.io/docs/instrumenting/exposition_formats/>.
-//!
-//! Knows how a family, a sample, a label and a number are spelt, and no metric.
+//! Writes a format into one buffer: knows how a family, a sample, a label and a number are spelt, and no metric.
 
 use std::fmt::Write as _;
 
 use prometheus::proto::MetricType;
 
-/// A text under construction.
-pub(super) struct Encoder(String);
+use super::Format;
 
-/// The samples of one family.
+/// A text under construction.
+pub(super) struct Encoder {
+    text: String,
+    format: Format,
+}
+
+/// The samples of one family, or the lines of one that stand elsewhere.
 pub(super) struct Samples<'a> {
     text: &'a mut String,
     family: &'a str,
@@ -22,8 +25,11 @@ pub(super) struct Sample<'a> {
 }
 
 impl Encoder {
-    pub(super) fn with_capacity(bytes: usize) -> Self {
-        Self(String::with_capacity(bytes))
+    pub(super) fn with_capacity(format: Format, bytes: usize) -> Self {
+        Self {
+            text: String::with_capacity(bytes),
+            format,
+        }
     }
 
     /// Writes a family, head first; nothing at all if no sample follows.
@@ -34,14 +40,20 @@ impl Encoder {
         help: &str,
         write: impl FnOnce(&mut Samples<'_>),
     ) {
-        let text = &mut self.0;
+        let (text, format) = (&mut self.text, self.format);
         let start = text.len();
-        for part in ["# HELP ", name, " "] {
+        let family = format.family(name, kind == MetricType::COUNTER);
+        for part in ["# HELP ", family, " "] {
             text.push_str(part);
         }
-        escape(text, help, &[('\\', "\\\\"), ('\n', "\\n")]);
-        for part in ["\n# TYPE ", name, " ", spelling(kind), "\n"] {
+        escape(text, help, format.help_escapes());
+        for part in ["\n# TYPE ", family, " ", spelling(kind), "\n"] {
             text.push_str(part);
+        }
+        if let Some(unit) = format.unit(family) {
+            for part in ["# UNIT ", family, " ", unit, "\n"] {
+                text.push_str(part);
+            }
         }
         let head = text.len();
         write(&mut Samples { text, family: name });
@@ -50,12 +62,29 @@ impl Encoder {
         }
     }
 
-    pub(super) fn finish(self) -> String {
-        self.0
+    pub(super) fn finish(mut self) -> String {
+        self.text.push_str(self.format.end());
+        self.text
     }
 }
 
-impl Samples<'_> {
+impl<'a> Samples<'a> {
+    /// Samples of a family, written to a text without its head.
+    pub(super) fn apart(text: &'a mut String, family: &'a str) -> Self {
+        Self { text, family }
+    }
+
+    /// Ends a line that was written up to its value.
+    pub(super) fn end(&mut self, value: f64) {
+        number(self.text, value);
+        self.text.push('\n');
+    }
+
+    /// Takes lines that were written before.
+    pub(super) fn lines(&mut self, lines: &str) {
+        self.text.push_str(lines);
+    }
+
     /// Begins a sample named after the family, with a suffix that is mostly empty.
     pub(super) fn sample(&mut self, suffix: &str) -> Sample<'_> {
         self.text.push_str(self.family);
@@ -67,7 +96,7 @@ impl Samples<'_> {
     }
 }
 
-impl Sample<'_> {
+impl<'b> Sample<'b> {
     /// Adds a label. The name is one that Prometheus allows; the value may be any text.
     pub(super) fn label(&mut self, name: &str, value: &str) {
         self.begin_label(name);
@@ -83,9 +112,15 @@ impl Sample<'_> {
     }
 
     pub(super) fn value(self, value: f64) {
+        let text = self.before_value();
+        number(text, value);
+        text.push('\n');
+    }
+
+    /// Ends it without a value, and returns the text that takes one.
+    pub(super) fn before_value(self) -> &'b mut String {
         self.text.push_str(if self.labelled { "} " } else { " " });
-        number(self.text, value);
-        self.text.push('\n');
+        self.text
     }
 
     fn begin_label(&mut self, name: &str) {
@@ -135,7 +170,7 @@ mod tests {
     use super::*;
 
     fn gauge(help: &str, write: impl FnOnce(&mut Samples<'_>)) -> String {
-        let mut encoder = Encoder::with_capacity(0);
+        let mut encoder = Encoder::with_capacity(Format::Text, 0);
         encoder.family("a", MetricType::GAUGE, help, write);
         encoder.finish()
     }
@@ -144,6 +179,27 @@ mod tests {
         let mut text = String::new();
         number(&mut text, value);
         text
+    }
+
+    #[test]
+    fn openmetrics_names_units_leaves_total_out_of_a_counters_head_and_ends_the_page() {
+        let mut encoder = Encoder::with_capacity(Format::OpenMetrics, 0);
+        encoder.family(
+            "wait_seconds_total",
+            MetricType::COUNTER,
+            "A \"wait\".",
+            |samples| {
+                samples.sample("").value(1.5);
+            },
+        );
+        encoder.family("up", MetricType::GAUGE, "Up.", |samples| {
+            samples.sample("").value(1.0);
+        });
+        assert_eq!(
+            encoder.finish(),
+            "# HELP wait_seconds A \\\"wait\\\".\n# TYPE wait_seconds counter\n# UNIT wait_seconds seconds\n\
+             wait_seconds_total 1.5\n# HELP up Up.\n# TYPE up gauge\nup 1\n# EOF\n"
+        );
     }
 
     #[test]

@@ -1,12 +1,11 @@
-//! Writes the series of every instance from a snapshot, straight into the text.
+//! One instance as it stands at a scrape: its values, and the lines that they make.
 //!
 //! A field that the API did not send has no series: nothing is invented, and nothing is NaN.
 
 use std::time::Duration;
 
-use super::Scope;
-use super::catalogue::{IDENTITY, INSTANCE};
-use super::encode::Encoder;
+use super::catalogue::{IDENTITY, Metric};
+use super::encode::Samples;
 use crate::model::{InstanceStatus, UnixMillis};
 use crate::store::{InstanceState, Snapshot};
 
@@ -24,33 +23,44 @@ pub(super) struct View<'a> {
     now: UnixMillis,
 }
 
-pub(super) fn write(encoder: &mut Encoder, snapshot: &Snapshot, now: UnixMillis, scope: Scope) {
-    for metric in INSTANCE.iter().filter(|metric| scope.includes(metric.name)) {
-        encoder.family(metric.name, metric.kind, metric.help, |samples| {
-            for instance in &snapshot.instances {
-                let account = &instance.target.account;
-                let view = View {
-                    instance,
-                    interval: snapshot.account(account).map(|account| account.interval),
-                    now: snapshot.now(account, now),
-                };
-                (metric.samples)(&view, &mut |own_labels, value| {
-                    let target = &instance.target;
-                    let identity = [target.account.as_str(), target.instance_id.as_str()];
-                    let mut sample = samples.sample("");
-                    for (name, value) in IDENTITY.into_iter().zip(identity) {
-                        sample.label(name, value);
-                    }
-                    for (name, value) in &target.labels {
-                        sample.label(name, value);
-                    }
-                    for (name, value) in metric.labels.iter().zip(own_labels) {
-                        sample.label(name, value);
-                    }
-                    sample.value(value);
-                });
+impl<'a> View<'a> {
+    pub(super) fn new(snapshot: &Snapshot, instance: &'a InstanceState, now: UnixMillis) -> Self {
+        let account = &instance.target.account;
+        Self {
+            instance,
+            interval: snapshot.account(account).map(|account| account.interval),
+            now: snapshot.now(account, now),
+        }
+    }
+
+    /// Writes the samples of a metric. Those that pass with time end before their value.
+    pub(super) fn write(&self, metric: &Metric, samples: &mut Samples<'_>) {
+        (metric.samples)(self, &mut |own_labels, value| {
+            let target = &self.instance.target;
+            let identity = [target.account.as_str(), target.instance_id.as_str()];
+            let mut sample = samples.sample("");
+            for (name, value) in IDENTITY.into_iter().zip(identity) {
+                sample.label(name, value);
+            }
+            for (name, value) in &target.labels {
+                sample.label(name, value);
+            }
+            for (name, value) in metric.labels.iter().zip(own_labels) {
+                sample.label(name, value);
+            }
+            if metric.passes {
+                sample.before_value();
+            } else {
+                sample.value(value);
             }
         });
+    }
+
+    /// The value of a metric that passes with time and has one sample at the most.
+    pub(super) fn value(&self, metric: &Metric) -> Option<f64> {
+        let mut found = None;
+        (metric.samples)(self, &mut |_, value| found = Some(value));
+        found
     }
 }
 

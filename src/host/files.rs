@@ -73,6 +73,19 @@ impl Files {
         }
     }
 
+    /// Gives a file another name in the same folder.
+    pub fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        match &self.0 {
+            Kind::Disk => std::fs::rename(from, to),
+            Kind::Memory(files) => {
+                let mut files = files.lock().unwrap_or_else(PoisonError::into_inner);
+                let text = files.remove(from).ok_or(io::ErrorKind::NotFound)?;
+                files.insert(to.to_owned(), text);
+                Ok(())
+            }
+        }
+    }
+
     /// Puts `text` at `path` in one step: a reader sees the old file or the new one, never a part.
     pub fn replace(&self, path: &Path, text: &str) -> io::Result<()> {
         match &self.0 {

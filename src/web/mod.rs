@@ -1,10 +1,18 @@
 //! The HTTP side: listeners, routes, and the status page. It reads the store and never calls the cloud.
 
+mod basic_auth;
+mod config;
+mod gate;
 mod listen;
+mod live;
+mod rate_limit;
 mod routes;
 mod server;
 mod status_page;
+mod tls;
 
+pub use config::{ClientAuth, Pem, PemSource, RateLimit, Tls, WebConfig};
+pub use gate::Gate;
 pub use listen::{AddressError, BindError, ListenAddress, Listeners, bind};
 pub use routes::{PathError, Reload, Site, TelemetryPath};
 pub use server::serve;

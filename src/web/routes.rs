@@ -127,7 +127,7 @@ impl Site {
             Route::Metrics => {
                 let (own, now) = (self.telemetry.gather(), self.clock.now());
                 let text = exposition::text(&self.store.snapshot(), &own, now, Scope::Scrape);
-                response(StatusCode::OK, exposition::CONTENT_TYPE, text)
+                response(StatusCode::OK, exposition::Format::Text.content_type(), text)
             }
             Route::Status => self.status_page(),
             Route::Healthy => plain(StatusCode::OK, "aliyun-pca-exporter is healthy.\n"),
@@ -210,7 +210,7 @@ fn refusal(text: &'static str, allowed: &'static str) -> Response<Full<Bytes>> {
     refusal
 }
 
-fn plain(status: StatusCode, text: impl Into<Bytes>) -> Response<Full<Bytes>> {
+pub(super) fn plain(status: StatusCode, text: impl Into<Bytes>) -> Response<Full<Bytes>> {
     response(status, PLAIN_TEXT, text)
 }
 

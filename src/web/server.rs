@@ -1,28 +1,42 @@
-//! Serves a site over HTTP/1.1 until it is told to stop, and lets requests in flight end.
+//! Serves a site over HTTP/1.1, and HTTP/2 on TLS, until it is told to stop, and lets requests in flight end.
 //!
 //! Knows connections and no route. One connection's trouble, a panic included, is that connection's alone.
 
 use std::convert::Infallible;
+use std::error::Error;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hyper::Request;
-use hyper::body::Incoming;
-use hyper::server::conn::http1;
+use http_body_util::Full;
+use hyper::body::{Body as _, Bytes, Incoming};
+use hyper::header::{CONTENT_LENGTH, HeaderValue};
+use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper::{Method, Request, Response};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+use tokio::sync::Notify;
 use tokio::task::{JoinError, JoinSet};
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
+use super::gate::Gate;
 use super::listen::Listeners;
 use super::routes::Site;
+use super::tls::H2;
 
 /// A connection that sends no whole request head for so long is closed, idle ones between two scrapes included. No
 /// multiple of a usual scrape interval, so that we do not hang up just as the next scrape begins.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(40);
+
+/// How long a TLS handshake may take.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Requests of one HTTP/2 connection that are served at a time.
+const MOST_STREAMS: u32 = 16;
 
 /// Connections served at a time, well below the usual limit of 1,024 open files. Others wait with the system.
 const MOST_CONNECTIONS: usize = 512;
@@ -33,11 +47,25 @@ const DRAIN: Duration = Duration::from_secs(5);
 /// How long to wait after the system had no connection to give (mostly for want of file descriptors).
 const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
 
+/// What all connections share, cheap to clone.
+#[derive(Clone)]
+struct Server {
+    site: Arc<Site>,
+    gate: Arc<Gate>,
+    stop: CancellationToken,
+}
+
+/// How a connection ended.
+type Ended = Result<(), Box<dyn Error + Send + Sync>>;
+
 /// Serves until `stop` is cancelled. From then on nothing new is accepted, requests in flight get five seconds to
 /// end, and whoever still asks for readiness hears that the exporter is draining.
-pub async fn serve(listeners: Listeners, site: Arc<Site>, stop: CancellationToken) {
-    let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
+pub async fn serve(listeners: Listeners, site: Arc<Site>, gate: Arc<Gate>, stop: CancellationToken) {
+    let server = Server {
+        site,
+        gate,
+        stop: stop.clone(),
+    };
     let graceful = GracefulShutdown::new();
     let mut connections = JoinSet::new();
     loop {
@@ -46,22 +74,95 @@ pub async fn serve(listeners: Listeners, site: Arc<Site>, stop: CancellationToke
             () = stop.cancelled() => break,
             Some(ended) = connections.join_next() => report(ended),
             stream = accept(&listeners), if connections.len() < MOST_CONNECTIONS => {
-                let (site, stop) = (Arc::clone(&site), stop.clone());
-                let service = service_fn(move |request: Request<Incoming>| {
-                    let (site, draining) = (Arc::clone(&site), stop.is_cancelled());
-                    async move {
-                        let answer = site.answer(request.method(), request.uri().path(), draining).await;
-                        Ok::<_, Infallible>(answer)
-                    }
-                });
-                let connection = http.serve_connection(TokioIo::new(stream), service);
-                connections.spawn(graceful.watch(connection));
+                connections.spawn(server.clone().connection(stream, graceful.watcher()));
             }
         }
     }
     drop(listeners);
     // What has not ended by then is cut off when `connections` is dropped.
     let _ = tokio::time::timeout(DRAIN, graceful.shutdown()).await;
+}
+
+impl Server {
+    /// Serves one connection to its end.
+    async fn connection(self, stream: TcpStream, watcher: Watcher) -> Ended {
+        let tls = match self.gate.handshake() {
+            None => return self.http1(stream, watcher).await,
+            Some(tls) => tls.map_err(|_| "no TLS while the web configuration is broken")?,
+        };
+        let handshake = tokio::time::timeout(HANDSHAKE_TIMEOUT, TlsAcceptor::from(tls).accept(stream));
+        let stream = tokio::select! {
+            stream = handshake => stream??,
+            () = self.stop.cancelled() => return Ok(()),
+        };
+        if stream.get_ref().1.alpn_protocol() == Some(H2) {
+            self.http2(stream, watcher).await
+        } else {
+            self.http1(stream, watcher).await
+        }
+    }
+
+    async fn http1(
+        self,
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        watcher: Watcher,
+    ) -> Ended {
+        let service = service_fn(|request| self.answer(request));
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEAD_TIMEOUT)
+            .serve_connection(TokioIo::new(stream), service);
+        Ok(watcher.watch(connection).await?)
+    }
+
+    async fn http2(
+        self,
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        watcher: Watcher,
+    ) -> Ended {
+        let asked = Arc::new(Notify::new());
+        let service = {
+            let asked = Arc::clone(&asked);
+            service_fn(move |request| {
+                asked.notify_one();
+                let server = self.clone();
+                async move { server.answer(request).await }
+            })
+        };
+        let connection = http2::Builder::new(TokioExecutor::new())
+            .timer(TokioTimer::new())
+            .max_concurrent_streams(MOST_STREAMS)
+            .serve_connection(TokioIo::new(stream), service);
+        tokio::select! {
+            ended = watcher.watch(connection) => Ok(ended?),
+            () = idle(&asked) => Ok(()),
+        }
+    }
+
+    async fn answer(&self, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
+        let (head, _) = request.into_parts();
+        let draining = self.stop.is_cancelled();
+        let answer = self.gate.answer(&self.site, &head, draining).await;
+        Ok(if head.method == Method::HEAD {
+            without_body(answer)
+        } else {
+            answer
+        })
+    }
+}
+
+/// The head alone, with the length of what is left out. The library does that by itself for HTTP/1.1 only.
+fn without_body(answer: Response<Full<Bytes>>) -> Response<Full<Bytes>> {
+    let (mut head, body) = answer.into_parts();
+    if let Some(length) = body.size_hint().exact() {
+        head.headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
+    }
+    Response::from_parts(head, Full::default())
+}
+
+/// Returns once nothing has been asked for as long as HTTP/1.1 may wait for a request.
+async fn idle(asked: &Notify) {
+    while tokio::time::timeout(HEAD_TIMEOUT, asked.notified()).await.is_ok() {}
 }
 
 async fn accept(listeners: &Listeners) -> TcpStream {
@@ -78,7 +179,7 @@ async fn accept(listeners: &Listeners) -> TcpStream {
     }
 }
 
-fn report(ended: Result<Result<(), hyper::Error>, JoinError>) {
+fn report(ended: Result<Ended, JoinError>) {
     match ended {
         Ok(Ok(())) => {}
         Ok(Err(error)) => tracing::debug!(%error, "a connection ended early"),

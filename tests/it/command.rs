@@ -3,7 +3,7 @@
 use aliyun_pca_exporter::simulator::{ApiError, CaCertificate, Fault, Oddity};
 
 use crate::support::cloud::{Cloud, Setup, beside};
-use crate::support::{Program, USER, get, poll_until, yaml};
+use crate::support::{Program, USER, address_in, get, poll_until, yaml};
 
 #[test]
 fn help_names_every_flag_and_the_exit_codes() {
@@ -13,6 +13,7 @@ fn help_names_every_flag_and_the_exit_codes() {
         "--config.file",
         "--web.listen-address",
         "--web.telemetry-path",
+        "--web.config.file",
         "--log.level",
         "--log.format",
         "check",
@@ -80,6 +81,50 @@ fn a_region_without_a_known_endpoint_ends_with_2_and_says_what_to_do() {
             "{log}"
         );
     }
+}
+
+#[test]
+fn every_error_of_a_bad_web_configuration_is_printed_with_its_line() {
+    let setup = Setup::new(&yaml("cas.aliyuncs.com", 5, "", ["cas-member-a"]));
+    let web = "tls_server_config:\n  cert_file: none.pem\n  key_file: none.key\nrate_limits: {}\n";
+    std::fs::write(setup.path("web.yaml"), web).unwrap();
+    let arguments = ["--web.config.file=web.yaml", "--web.listen-address=127.0.0.1:0"];
+    let (code, _, log) = setup.run(&arguments);
+    assert_eq!(code, Some(2), "{log}");
+    let expected = [
+        "web.yaml:2: tls_server_config.cert_file: none.pem cannot be read: ",
+        "web.yaml:3: tls_server_config.key_file: none.key cannot be read: ",
+        "web.yaml:4: unknown key `rate_limits`; did you mean `rate_limit`?",
+    ];
+    let lines: Vec<_> = log.lines().collect();
+    assert_eq!(lines.len(), expected.len(), "{log}");
+    for (line, start) in lines.iter().zip(expected) {
+        assert!(line.starts_with(start), "{log}");
+    }
+}
+
+#[test]
+fn a_missing_web_configuration_is_named_and_ends_with_2() {
+    let setup = Setup::new(&yaml("cas.aliyuncs.com", 5, "", ["cas-member-a"]));
+    let (code, _, log) = setup.run(&["--web.config.file=none.yaml"]);
+    assert_eq!(code, Some(2), "{log}");
+    assert!(log.starts_with("none.yaml: cannot be read: "), "{log}");
+}
+
+#[tokio::test]
+async fn users_of_the_web_configuration_are_asked_for_their_passwords() {
+    let setup = Setup::new(&yaml("http://127.0.0.1:1", 5, "", ["cas-member-a"]));
+    // The password is "CorrectHorse", hashed by crypt(3) of libxcrypt.
+    let web = "basic_auth_users:\n  alice: $2y$04$abcdefghijklmnopqrstuunsvw4Mcwbxx01shGbpAh9ZzmXQBZ9ny\n";
+    std::fs::write(setup.path("web.yaml"), web).unwrap();
+    let arguments = ["--web.config.file=web.yaml", "--web.listen-address=127.0.0.1:0"];
+    let mut program = Program::start(&mut setup.command(&arguments));
+    let address = address_in(&program.logged("listening"));
+    let (refused, _) = get(&format!("http://{address}/metrics")).await.unwrap();
+    let (answered, text) = get(&format!("http://alice:CorrectHorse@{address}/metrics"))
+        .await
+        .unwrap();
+    assert_eq!((refused, answered), (401, 200), "{text}");
 }
 
 #[test]

@@ -12,6 +12,8 @@ use aliyun_pca_exporter::model::Target;
 use aliyun_pca_exporter::poll::Discovery;
 use proptest::prelude::*;
 
+use crate::support::yaml_cases;
+
 fn load(text: &str) -> Result<Config, ConfigError> {
     Config::load(
         Path::new("config.yaml"),
@@ -20,16 +22,8 @@ fn load(text: &str) -> Result<Config, ConfigError> {
     )
 }
 
-/// The cases of a folder: the path and the text of each.
 fn cases(folder: &str) -> Vec<(PathBuf, String)> {
-    let mut cases: Vec<_> = std::fs::read_dir(Path::new("tests/data/config").join(folder))
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .filter(|path| path.extension().is_some_and(|extension| extension == "yaml"))
-        .map(|path| (path.clone(), std::fs::read_to_string(&path).unwrap()))
-        .collect();
-    cases.sort();
-    cases
+    yaml_cases(&format!("config/{folder}"))
 }
 
 /// What a provider was told, each line after `indent`; those inside it are further in.

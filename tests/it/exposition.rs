@@ -6,8 +6,8 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use aliyun_pca_exporter::exposition::{Scope, catalogue, text};
-use aliyun_pca_exporter::model::{Failure, InstanceStatus, Outcome, Reason, Target, UnixMillis};
+use aliyun_pca_exporter::exposition::{Format, Renderer, Scope, catalogue, text};
+use aliyun_pca_exporter::model::{AccountName, Failure, InstanceStatus, Outcome, Reason, Target, UnixMillis};
 use aliyun_pca_exporter::store::{Snapshot, Store};
 use aliyun_pca_exporter::telemetry::{Build, Telemetry};
 use proptest::prelude::*;
@@ -296,6 +296,33 @@ fn names(page: &str) -> BTreeSet<String> {
 }
 
 #[test]
+fn openmetrics_is_the_same_page_with_units_other_heads_of_counters_and_an_end() {
+    let page = Renderer::new(Format::OpenMetrics, Scope::Scrape).render(
+        &golden_snapshot(),
+        &golden_telemetry().gather(),
+        NOW,
+    );
+    let golden = include_str!("../data/golden/openmetrics.txt");
+    for (number, (line, expected)) in with_process_values_at_zero(&page)
+        .lines()
+        .zip(golden.lines())
+        .enumerate()
+    {
+        assert_eq!(line, expected, "line {}", number + 1);
+    }
+    let samples = |page: &str| -> Vec<String> {
+        let samples = page.lines().filter(|line| !line.starts_with('#'));
+        samples.map(str::to_owned).collect()
+    };
+    assert_eq!(
+        samples(&with_process_values_at_zero(&page)),
+        samples(&with_process_values_at_zero(&golden_page())),
+        "both formats name the same series"
+    );
+    assert!(page.ends_with("\n# EOF\n"));
+}
+
+#[test]
 fn the_page_is_the_golden_one_line_by_line() {
     let page = with_process_values_at_zero(&golden_page());
     let golden = include_str!("../data/golden/metrics.txt");
@@ -493,6 +520,72 @@ fn generated() -> impl Strategy<Value = Generated> {
             failure,
         }
     })
+}
+
+/// What may happen to a store between two scrapes.
+#[derive(Clone, Debug)]
+enum Step {
+    Targets(BTreeSet<usize>),
+    Success(usize, i64),
+    Failure(usize, Reason),
+    Interval(u64),
+    Skew(i64),
+    Time(i64),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let reason = (0..Reason::ALL.len()).prop_map(|reason| Reason::ALL[reason]);
+    prop_oneof![
+        proptest::collection::btree_set(0..6_usize, 0..6).prop_map(Step::Targets),
+        (0..6_usize, any::<i64>()).prop_map(|(id, value)| Step::Success(id, value)),
+        (0..6_usize, reason).prop_map(|(id, reason)| Step::Failure(id, reason)),
+        (1..1000_u64).prop_map(Step::Interval),
+        any::<i32>().prop_map(|skew| Step::Skew(skew.into())),
+        any::<i32>().prop_map(|time| Step::Time(time.into())),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn a_page_made_of_what_was_written_before_is_the_page_made_anew(steps in proptest::collection::vec(step(), 1..40)) {
+        let account: AccountName = "prod".into();
+        let target = |id: usize| Arc::new(Target {
+            account: account.clone(),
+            instance_id: format!("cas-{id}").as_str().into(),
+            region: "cn-hangzhou".to_owned(),
+            name: None,
+            labels: BTreeMap::new(),
+        });
+        let (store, own, mut now) = (Store::default(), telemetry().gather(), NOW);
+        store.set_targets(&account, Duration::from_secs(300), &[target(0), target(1)]);
+        let mut lasting = Format::ALL.map(|format| (format, Renderer::new(format, Scope::Scrape)));
+        for step in steps {
+            match step {
+                Step::Targets(ids) => {
+                    let targets: Vec<_> = ids.into_iter().map(target).collect();
+                    store.set_targets(&account, Duration::from_secs(300), &targets);
+                }
+                Step::Success(id, value) => {
+                    let status = InstanceStatus {
+                        certificates_issued: Some(value),
+                        not_after: (value % 2 == 0).then_some(UnixMillis(value)),
+                        ..InstanceStatus::default()
+                    };
+                    store.record(&target(id), Ok(status), now);
+                }
+                Step::Failure(id, reason) => {
+                    store.record(&target(id), failed(reason), now);
+                }
+                Step::Interval(seconds) => store.set_interval(&account, Duration::from_secs(seconds)),
+                Step::Skew(millis) => store.set_skew(&account, millis),
+                Step::Time(millis) => now = UnixMillis(now.0 + millis),
+            }
+            for (format, lasting) in &mut lasting {
+                let anew = Renderer::new(*format, Scope::Scrape).render(&store.snapshot(), &own, now);
+                prop_assert_eq!(lasting.render(&store.snapshot(), &own, now), anew);
+            }
+        }
+    }
 }
 
 proptest! {

@@ -84,7 +84,7 @@ async fn two_accounts_with_one_key_from_elsewhere_are_warned_of() {
     let mut host = host(Arc::new(Wire::new(world_with(&["a"]))));
     let key = ("/run/key-id", "testid\n");
     host.files = aliyun_pca_exporter::host::Files::memory([key]);
-    let _daemon = Daemon::poll(&config(&yaml), &host).unwrap();
+    let _daemon = Daemon::poll(&config(&yaml), &host, None).unwrap();
     sleep(60).await;
     let said = log.lines("two accounts use one access key");
     assert_eq!(said.len(), 1, "{said:?}");
@@ -129,7 +129,7 @@ async fn a_poll_that_panics_is_one_instances_failure_and_is_tried_again() {
     let world = world_with(&["broken", "whole"]);
     let host = host(Arc::new(Defect(Wire::new(world.clone()))));
     let yaml = yaml("cas.aliyuncs.com", 5, "interval: 1m", ["broken", "whole"]);
-    let daemon = Daemon::poll(&config(&yaml), &host).unwrap();
+    let daemon = Daemon::poll(&config(&yaml), &host, None).unwrap();
     sleep(300).await;
     assert!(!host.tasks.stopping().is_cancelled(), "the process gave up");
     let snapshot = daemon.store.snapshot();

@@ -243,7 +243,7 @@ async fn on_real_sockets_the_budget_holds_and_is_used() {
     };
     // 1000 targets a minute through 5 slots of 1.2 s: four times what the budget allows.
     let yaml = yaml(&endpoint, 5, "interval: 1m", ids(&targets));
-    let daemon = Daemon::poll(&config(&yaml), &host).unwrap();
+    let daemon = Daemon::poll(&config(&yaml), &host, None).unwrap();
     tokio::time::sleep(Duration::from_secs(2) + minute).await;
     let arrivals = world.arrivals(USER, ACTION);
     host.tasks.stop();

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::TcpListener;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver};
@@ -57,7 +57,7 @@ impl Lab {
     /// Starts polling what `yaml` says, against `world`.
     pub(crate) fn start(world: World, yaml: &str) -> Self {
         let host = host(Arc::new(Wire::new(world.clone())));
-        let daemon = Daemon::poll(&config(yaml), &host).unwrap();
+        let daemon = Daemon::poll(&config(yaml), &host, None).unwrap();
         Self { world, host, daemon }
     }
 
@@ -237,6 +237,18 @@ pub(crate) fn instance(id: &str) -> Instance {
         use_expire_time: Some(OPENING.0 + 30 * 86_400_000),
         identifier: Some("a7bb2dd212a2112128cd5cc9b753****".to_owned()),
     }
+}
+
+/// The cases of a folder of `tests/data`: the path and the text of each.
+pub(crate) fn yaml_cases(folder: &str) -> Vec<(PathBuf, String)> {
+    let mut cases: Vec<_> = std::fs::read_dir(Path::new("tests/data").join(folder))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "yaml"))
+        .map(|path| (path.clone(), std::fs::read_to_string(&path).unwrap()))
+        .collect();
+    cases.sort();
+    cases
 }
 
 pub(crate) async fn sleep(seconds: u64) {

@@ -9,7 +9,7 @@ use aliyun_pca_exporter::host::Clock;
 use aliyun_pca_exporter::model::{Failure, InstanceStatus, Outcome, Reason, Target, UnixMillis};
 use aliyun_pca_exporter::store::Store;
 use aliyun_pca_exporter::telemetry::{Build, Telemetry};
-use aliyun_pca_exporter::web::{self, BindError, ListenAddress, Listeners, Site};
+use aliyun_pca_exporter::web::{self, BindError, Gate, ListenAddress, Listeners, Site};
 use base64::Engine as _;
 use sha2::Digest as _;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -73,7 +73,7 @@ impl Server {
             stop.cancel();
             seen
         };
-        let served = web::serve(self.listeners, Arc::new(site), self.stop);
+        let served = web::serve(self.listeners, Arc::new(site), Arc::new(Gate::open()), self.stop);
         tokio::join!(client, served).0
     }
 }

@@ -1,0 +1,109 @@
+//! What stands before every page: how a connection begins, and who is let in.
+//!
+//! In the order of the exporter-toolkit: a broken web configuration answers 500, the rate limit 429, a missing or wrong
+//! login 401; the configured headers are on all but the first.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use http_body_util::Full;
+use hyper::body::Bytes;
+use hyper::header::{AUTHORIZATION, CONTENT_SECURITY_POLICY, HeaderMap, HeaderValue, WWW_AUTHENTICATE};
+use hyper::http::request::Parts;
+use hyper::{Response, StatusCode};
+use rustls::ServerConfig;
+use tokio::time::Instant;
+
+use super::basic_auth::Logins;
+use super::config::WebConfig;
+use super::live::{Broken, LiveConfig};
+use super::rate_limit::Bucket;
+use super::routes::{Site, plain};
+use crate::host::{Files, Random};
+use crate::yaml::FileError;
+
+/// Lets requests through to the site, or not, as the web configuration says; all of them without one.
+#[derive(Debug)]
+pub struct Gate(Option<Guarded>);
+
+#[derive(Debug)]
+struct Guarded {
+    live: LiveConfig,
+    bucket: Bucket,
+    logins: Logins,
+}
+
+impl Gate {
+    /// Plain HTTP, open to everybody.
+    pub fn open() -> Self {
+        Self(None)
+    }
+
+    /// As the web configuration at `path` says, which is read again whenever it matters. Everything that is wrong in
+    /// it now, or in the files that it names, is the error.
+    pub fn load(path: &Path, files: Files, random: &Random) -> Result<Self, FileError> {
+        Ok(Self(Some(Guarded {
+            live: LiveConfig::load(path, files)?,
+            bucket: Bucket::default(),
+            logins: Logins::new(random),
+        })))
+    }
+
+    /// Whether connections begin with a TLS handshake.
+    pub fn speaks_tls(&self) -> bool {
+        self.0.as_ref().is_some_and(|guarded| guarded.live.speaks_tls())
+    }
+
+    /// What a TLS handshake goes by now; none for plain HTTP.
+    pub(super) fn handshake(&self) -> Option<Result<Arc<ServerConfig>, Broken>> {
+        let guarded = self.0.as_ref().filter(|guarded| guarded.live.speaks_tls())?;
+        Some(guarded.live.tls())
+    }
+
+    /// The site's answer, if the request gets so far.
+    pub(super) async fn answer(&self, site: &Site, request: &Parts, draining: bool) -> Response<Full<Bytes>> {
+        let page = || site.answer(&request.method, request.uri.path(), draining);
+        let Some(guarded) = &self.0 else {
+            return page().await;
+        };
+        let Ok(config) = guarded.live.config() else {
+            let text = "The web configuration is broken; the log says how.\n";
+            return plain(StatusCode::INTERNAL_SERVER_ERROR, text);
+        };
+        let mut answer = match guarded.refuse(&config, request).await {
+            Some(refusal) => refusal,
+            None => page().await,
+        };
+        add(&config.headers, answer.headers_mut());
+        answer
+    }
+}
+
+impl Guarded {
+    async fn refuse(&self, config: &WebConfig, request: &Parts) -> Option<Response<Full<Bytes>>> {
+        if let Some(limit) = config.rate_limit
+            && !self.bucket.take(limit, Instant::now())
+        {
+            return Some(plain(StatusCode::TOO_MANY_REQUESTS, "Too many requests.\n"));
+        }
+        let authorization = request.headers.get(AUTHORIZATION);
+        if config.users.is_empty() || self.logins.allow(&config.users, authorization).await {
+            return None;
+        }
+        let mut refusal = plain(StatusCode::UNAUTHORIZED, "Unauthorized.\n");
+        let headers = refusal.headers_mut();
+        headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Basic"));
+        Some(refusal)
+    }
+}
+
+/// The configured headers replace ours, but for the policy of a page: where there are two, a browser keeps to both.
+fn add(configured: &HeaderMap, headers: &mut HeaderMap) {
+    for (name, value) in configured {
+        if name == CONTENT_SECURITY_POLICY {
+            headers.append(name, value.clone());
+        } else {
+            headers.insert(name, value.clone());
+        }
+    }
+}

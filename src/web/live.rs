@@ -1,0 +1,181 @@
+//! The web configuration as its file and the files that it names are now.
+//!
+//! They are read at each request and handshake, as the Prometheus exporter-toolkit does, and understood again only if
+//! they have changed. What is broken stays shut until it is mended; each change is logged once. Whether TLS is spoken
+//! at all is settled at the start.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rustls::ServerConfig;
+use sha2::{Digest as _, Sha256};
+use zeroize::Zeroizing;
+
+use super::config::{self, WebConfig};
+use super::tls::{PemError, Texts};
+use crate::host::Files;
+use crate::yaml::FileError;
+
+/// A web configuration that is read again whenever it is asked for.
+#[derive(Debug)]
+pub(super) struct LiveConfig {
+    path: PathBuf,
+    files: Files,
+    speaks_tls: bool,
+    /// It said nothing at the start, and may say nothing now.
+    blank: bool,
+    watched: Mutex<Watched>,
+}
+
+#[derive(Debug)]
+struct Watched {
+    config: Product<WebConfig>,
+    tls: Product<ServerConfig>,
+}
+
+/// What is made of some texts, as long as they stay the same.
+#[derive(Debug)]
+struct Product<T> {
+    name: &'static str,
+    /// The digest of the texts, or why they could not be read.
+    seen: Option<Result<[u8; 32], String>>,
+    made: Option<Arc<T>>,
+}
+
+/// The configuration is broken now; the log says why.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Broken;
+
+impl LiveConfig {
+    /// Reads the file and those that it names; everything that is wrong in any of them is the error.
+    pub(super) fn load(path: &Path, files: Files) -> Result<Self, FileError> {
+        let text = files.read_regular(path).map(Zeroizing::new);
+        let text = text.map_err(|error| FileError::unreadable(path, error))?;
+        let config = WebConfig::parse_with_files(path, &text, &files)?;
+        let live = Self {
+            path: path.to_owned(),
+            files,
+            speaks_tls: config.tls.is_some(),
+            blank: config::is_blank(&text),
+            watched: Mutex::new(Watched {
+                config: Product::new("web configuration"),
+                tls: Product::new("TLS of the web configuration"),
+            }),
+        };
+        live.watch().config.start(digest(&text), config);
+        Ok(live)
+    }
+
+    /// Whether connections begin with a TLS handshake.
+    pub(super) fn speaks_tls(&self) -> bool {
+        self.speaks_tls
+    }
+
+    /// What the file says now.
+    pub(super) fn config(&self) -> Result<Arc<WebConfig>, Broken> {
+        self.refresh(&mut self.watch())
+    }
+
+    /// What the next handshake goes by.
+    pub(super) fn tls(&self) -> Result<Arc<ServerConfig>, Broken> {
+        let mut watched = self.watch();
+        let config = self.refresh(&mut watched)?;
+        let tls = config.tls.as_ref().ok_or(Broken)?;
+        let texts = Texts::read(tls, &self.files).map_err(|errors| in_words(&errors));
+        // Two configurations can name the same texts.
+        let of_config = watched.config.seen.clone();
+        let seen = texts.as_ref().map_err(Clone::clone).map(|texts| {
+            let of_config = of_config.and_then(Result::ok).unwrap_or_default();
+            Sha256::new()
+                .chain_update(of_config)
+                .chain_update(texts.digest())
+                .finalize()
+                .into()
+        });
+        let understand = || {
+            texts?
+                .server_config(tls, config.http2)
+                .map_err(|errors| in_words(&errors))
+        };
+        watched.tls.refresh(seen, understand)
+    }
+
+    fn watch(&self) -> std::sync::MutexGuard<'_, Watched> {
+        self.watched.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn refresh(&self, watched: &mut Watched) -> Result<Arc<WebConfig>, Broken> {
+        let text = self.files.read_regular(&self.path).map(Zeroizing::new);
+        let text = text.map_err(|error| FileError::unreadable(&self.path, error).to_string());
+        let seen = text.as_ref().map(|text| digest(text)).map_err(Clone::clone);
+        watched.config.refresh(seen, || self.parse(&text?))
+    }
+
+    fn parse(&self, text: &str) -> Result<WebConfig, String> {
+        let path = self.path.display();
+        // Most likely it is just being written, and a moment without users would let everybody in.
+        if config::is_blank(text) && !self.blank {
+            return Err(format!(
+                "{path}: there is nothing in it; write {{}} to switch everything off"
+            ));
+        }
+        let config = WebConfig::parse(&self.path, text).map_err(|error| error.to_string())?;
+        match (self.speaks_tls, config.tls.is_some()) {
+            (true, false) => Err(format!(
+                "{path}: tls_server_config is gone; TLS can only be switched off by a restart"
+            )),
+            (false, true) => Err(format!(
+                "{path}: tls_server_config is new; TLS can only be switched on by a restart"
+            )),
+            _ => Ok(config),
+        }
+    }
+}
+
+impl<T> Product<T> {
+    fn new(name: &'static str) -> Self {
+        Self {
+            name,
+            seen: None,
+            made: None,
+        }
+    }
+
+    fn start(&mut self, digest: [u8; 32], made: T) {
+        self.seen = Some(Ok(digest));
+        self.made = Some(Arc::new(made));
+    }
+
+    /// What is made of the texts behind `seen`; the same as before if they are.
+    fn refresh(
+        &mut self,
+        seen: Result<[u8; 32], String>,
+        understand: impl FnOnce() -> Result<T, String>,
+    ) -> Result<Arc<T>, Broken> {
+        if self.seen.as_ref() != Some(&seen) {
+            let first = self.seen.replace(seen).is_none();
+            self.made = match understand() {
+                Ok(made) => {
+                    if !first {
+                        tracing::info!("the {} has changed and is in force", self.name);
+                    }
+                    Some(Arc::new(made))
+                }
+                Err(error) => {
+                    tracing::error!(%error, "the {} is broken, nobody is served until it is mended", self.name);
+                    None
+                }
+            };
+        }
+        self.made.clone().ok_or(Broken)
+    }
+}
+
+fn digest(text: &str) -> [u8; 32] {
+    Sha256::digest(text).into()
+}
+
+fn in_words(errors: &[PemError]) -> String {
+    let errors: Vec<_> = errors.iter().map(ToString::to_string).collect();
+    errors.join("; ")
+}
