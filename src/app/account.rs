@@ -95,15 +95,16 @@ pub(super) fn client(
 ) -> Client {
     let mut actions: Vec<_> = account.credentials.actions().into_iter().collect();
     actions.push(pca::GET_CA_INSTANCE_STATUS);
-    match &account.discovery {
+    let discovery = account.discovery.as_ref();
+    match discovery.filter(|discovery| discovery.list) {
         Some(discovery) => {
-            if discovery.list {
-                actions.push(pca::LIST_PCA_CA_CERTIFICATE);
-            }
+            actions.push(pca::LIST_PCA_CA_CERTIFICATE);
             telemetry.start_discovery(&account.name, discovery.interval);
         }
         None => telemetry.stop_discovery(&account.name),
     }
+    let certificates = discovery.map(|discovery| discovery.certificates.as_slice());
+    telemetry.keep_lookups(&account.name, certificates.unwrap_or_default());
     telemetry.start_account(&account.name, &actions, account.requests_per_second);
     let exchange = Exchange {
         skew,

@@ -16,6 +16,7 @@ mod lifecycle;
 mod logs;
 mod official_credentials;
 mod official_sdk;
+mod operation_page;
 mod polling;
 mod prometheus;
 mod ram_policy;

@@ -143,6 +143,8 @@ async fn prometheus_scrapes_the_demo_and_understands_every_series() {
         let days = prometheus.value(&days).await;
         assert!(days < left && left - days < 0.01, "{days} days left of {left}");
     }
+    let info = of_instance("info").replace('}', ",common_name=\"Example CA 20 days left\"}");
+    assert_eq!(prometheus.value(&info).await.to_string(), "1");
     let names = format!("group by (__name__) ({{instance_id=\"{INSTANCE}\"}})");
     let wanted: BTreeSet<String> = METRICS
         .iter()

@@ -234,3 +234,40 @@ async fn what_was_found_survives_a_reload_and_goes_with_what_led_to_it() {
     );
     assert!(lab.world.arrivals_of("ListPcaCaCertificate").len() <= lists + 2);
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_is_looked_for_no_more_has_no_series_and_what_still_is_keeps_its_own() {
+    let world = world_with(&["a", "b"]);
+    world.put_certificate("one", "a");
+    world.put_certificate("two", "b");
+    let with = |more: &str| simple([]).replace("  instances:\n", more);
+    let both = "  discovery: {}\n  certificates: [{ identifier: one }, { identifier: two }]\n";
+    let mut lab = Lab::start(world, &with(both));
+    sleep(60).await;
+    let up = |lab: &Lab, identifier: &str| {
+        let label = format!("certificate_identifier=\"{identifier}\"");
+        lab.metrics().value("aliyun_pca_certificate_lookup_up", &[&label])
+    };
+    let found = |lab: &Lab| lab.metrics().value("aliyun_pca_discovery_instances", &[]);
+    assert_eq!(
+        (up(&lab, "one"), up(&lab, "two"), found(&lab)),
+        (Some(1.0), Some(1.0), Some(2.0))
+    );
+    lab.reload(&with("  discovery: {}\n  certificates: [{ identifier: one }]\n"));
+    assert_eq!(
+        (up(&lab, "one"), up(&lab, "two"), found(&lab)),
+        (Some(1.0), None, Some(2.0))
+    );
+    lab.reload(&with("  certificates: [{ identifier: one }]\n"));
+    sleep(7200).await;
+    assert_eq!(
+        (up(&lab, "one"), up(&lab, "two"), found(&lab)),
+        (Some(1.0), None, None)
+    );
+    assert!(
+        !lab.metrics()
+            .0
+            .contains("aliyun_pca_discovery_last_success_timestamp_seconds{"),
+        "a time for a list that nobody asks for"
+    );
+}
