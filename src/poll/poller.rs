@@ -209,6 +209,7 @@ impl Running {
         }
         self.measure();
         self.report.clocks(&self.poller);
+        Report::credentials(&self.poller);
         self.report.first_round(&self.poller, &self.schedule);
     }
 
