@@ -9,6 +9,7 @@ mod credentials_cache;
 mod credentials_page;
 mod discovery;
 mod exposition;
+mod fleet;
 mod http;
 mod invariants;
 mod layers;
