@@ -156,7 +156,7 @@ async fn a_fleet_is_polled_on_time_and_inside_every_budget_for_a_day() {
     let host = host(Arc::new(Routes(routes.collect())));
     let configurations = [("even", 0), ("odd", REPLACED)];
     let configurations = configurations.map(|(label, first)| configuration(&accounts, label, first));
-    let mut daemon = Daemon::poll(&configurations[0], &host).unwrap();
+    let mut daemon = Daemon::poll(&configurations[0], &host, None).unwrap();
     for minute in 0..DAY {
         let since_reload = (minute + 60 - RELOAD) % 60;
         for account in &accounts {
