@@ -7,6 +7,7 @@ mod config;
 mod credentials;
 mod credentials_cache;
 mod credentials_page;
+mod dashboards;
 mod discovery;
 mod exposition;
 mod fleet;
