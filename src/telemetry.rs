@@ -134,19 +134,25 @@ impl Telemetry {
         }
     }
 
-    /// A discovery is complete.
-    pub fn discovered(&self, account: &AccountName, instances: usize, now: UnixMillis) {
+    /// The account's list has so many instances.
+    pub fn listed(&self, account: &AccountName, instances: usize) {
         if !self.is_live(account) {
             return;
         }
-        let labels = [account.as_str()];
         self.metrics
             .discovered
-            .with_label_values(&labels)
+            .with_label_values(&[account.as_str()])
             .set(i64::try_from(instances).unwrap_or(i64::MAX));
+    }
+
+    /// A discovery is complete: the list, and every certificate that is looked up.
+    pub fn discovered(&self, account: &AccountName, now: UnixMillis) {
+        if !self.is_live(account) {
+            return;
+        }
         self.metrics
             .discovery_success
-            .with_label_values(&labels)
+            .with_label_values(&[account.as_str()])
             .set(now.seconds_since(UnixMillis(0)));
     }
 

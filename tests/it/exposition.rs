@@ -250,7 +250,8 @@ fn golden_telemetry() -> Telemetry {
     telemetry.waited(&prod, Duration::from_millis(1_500));
     telemetry.set_budget(&lab, 0.5, 1.25);
     telemetry.start_discovery(&prod, Duration::from_secs(3600));
-    telemetry.discovered(&prod, 7, UnixMillis(1_765_843_200_500));
+    telemetry.listed(&prod, 7);
+    telemetry.discovered(&prod, UnixMillis(1_765_843_200_500));
     telemetry.start_discovery(&lab, Duration::from_secs(90));
     telemetry.looked_up(&lab, "160ae6bb", true);
     telemetry.looked_up(&lab, "a\"b", false);
