@@ -4,6 +4,7 @@
 mod mutants;
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 use std::path::Path;
 use std::process::Command;
 use std::sync::Mutex;
@@ -87,7 +88,7 @@ fn file(groups: &[&[Rule]]) -> String {
     for (number, rules) in groups.iter().enumerate() {
         let rules: Vec<_> = rules.iter().map(|rule| &rule.0).collect();
         let rules = serde_json::to_string(&rules).unwrap();
-        file += &format!("- {{ name: group-{number}, rules: {rules} }}\n");
+        writeln!(file, "- {{ name: group-{number}, rules: {rules} }}").unwrap();
     }
     file
 }
