@@ -22,6 +22,7 @@ mod prometheus;
 mod ram_policy;
 mod reload;
 mod restart;
+mod scrapes;
 mod secrets;
 mod service;
 mod sessions;
