@@ -16,7 +16,7 @@ use super::state_file::StateFile;
 use super::{FAILED, Signals, has_endpoint, prepare, transports};
 use crate::cli::Web;
 use crate::config::Config;
-use crate::host::Host;
+use crate::host::{Host, ServiceManager};
 use crate::store::Store;
 use crate::telemetry::{BUILD, Telemetry};
 use crate::web;
@@ -124,6 +124,8 @@ pub(super) async fn run(path: &Path, web: Web, state: Option<&Path>) -> anyhow::
         instances = listed(&config),
         "started",
     );
+    let service_manager = ServiceManager::of_process();
+    service_manager.ready(&host.tasks);
     loop {
         tokio::select! {
             signal = signals.next() => {
@@ -140,6 +142,7 @@ pub(super) async fn run(path: &Path, web: Web, state: Option<&Path>) -> anyhow::
     }
     // Whoever asked meanwhile hears that it stops, and holds nothing up.
     drop(reloads);
+    service_manager.stopping();
     host.tasks.stop();
     tokio::select! {
         joined = host.tasks.join(GRACE) => match joined {

@@ -3,6 +3,7 @@
 
 mod alertmanager;
 mod alerts;
+mod chart;
 mod clocks;
 mod command;
 mod config;
@@ -28,10 +29,12 @@ mod reload;
 mod restart;
 mod scrapes;
 mod secrets;
+mod service;
 mod sessions;
 mod signing;
 mod simulator;
 mod support;
+mod systemd;
 mod throttling;
 mod trouble;
 mod web;
