@@ -1,6 +1,7 @@
 //! The integration tests; the list below is their table of contents.
 #![allow(clippy::unwrap_used, missing_docs)]
 
+mod browser;
 mod clocks;
 mod command;
 mod config;
