@@ -3,6 +3,7 @@
 
 mod alertmanager;
 mod alerts;
+mod browser;
 mod chart;
 mod clocks;
 mod command;
