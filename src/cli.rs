@@ -102,6 +102,9 @@ pub struct Web {
     /// Where to listen; may be repeated
     #[arg(long = "web.listen-address", value_name = "ADDRESS", default_value = ":10065")]
     pub listen_addresses: Vec<ListenAddress>,
+    /// Where to listen for health and readiness alone, in plain HTTP, so that TLS and logins do not keep probes out
+    #[arg(long = "web.probe-address", value_name = "ADDRESS")]
+    pub probe_address: Option<ListenAddress>,
     /// Let POST /-/reload reload the configuration, as SIGHUP does
     #[arg(long = "web.enable-lifecycle")]
     pub enable_lifecycle: bool,

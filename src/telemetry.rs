@@ -4,16 +4,17 @@
 //! What is known of instances is not here: that is the store's.
 
 mod metrics;
+mod series;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use prometheus::core::{Collector, MetricVec, MetricVecBuilder};
 use prometheus::proto::MetricFamily;
 
-use crate::model::{AccountName, Reason, UnixMillis};
+use crate::model::{AccountName, CertificateIdentifier, Reason, UnixMillis};
 use metrics::Metrics;
+use series::{forget, forget_if};
 
 /// What this binary was built from.
 #[derive(Clone, Copy, Debug)]
@@ -92,6 +93,7 @@ impl Telemetry {
     pub fn stop_account(&self, account: &AccountName) {
         self.lock().remove(account);
         self.stop_discovery(account);
+        self.keep_lookups(account, &[]);
         for vec in [
             &self.metrics.requests,
             &self.metrics.errors,
@@ -113,7 +115,7 @@ impl Telemetry {
         forget(&self.metrics.waited, account);
     }
 
-    /// Starts the series of an account's discovery.
+    /// Starts the series of an account's list of CA certificates.
     pub fn start_discovery(&self, account: &AccountName, interval: Duration) {
         let labels = [account.as_str()];
         self.metrics.discovered.with_label_values(&labels);
@@ -124,35 +126,35 @@ impl Telemetry {
             .set(interval.as_secs_f64());
     }
 
-    /// Removes the series of an account's discovery and look-ups.
+    /// Removes the series of an account's list of CA certificates.
     pub fn stop_discovery(&self, account: &AccountName) {
-        for vec in [&self.metrics.discovered, &self.metrics.lookup_up] {
-            forget(vec, account);
-        }
+        forget(&self.metrics.discovered, account);
         for vec in [&self.metrics.discovery_interval, &self.metrics.discovery_success] {
             forget(vec, account);
         }
     }
 
-    /// The account's list has so many instances.
-    pub fn listed(&self, account: &AccountName, instances: usize) {
-        if !self.is_live(account) {
-            return;
-        }
-        self.metrics
-            .discovered
-            .with_label_values(&[account.as_str()])
-            .set(i64::try_from(instances).unwrap_or(i64::MAX));
+    /// Removes the series of certificates that are looked up no more.
+    pub fn keep_lookups(&self, account: &AccountName, certificates: &[CertificateIdentifier]) {
+        forget_if(&self.metrics.lookup_up, account, |labels| {
+            let identifier = labels.get("certificate_identifier");
+            !certificates.iter().any(|kept| identifier == Some(&kept.as_str()))
+        });
     }
 
-    /// A discovery is complete: the list, and every certificate that is looked up.
-    pub fn discovered(&self, account: &AccountName, now: UnixMillis) {
+    /// A discovery is complete.
+    pub fn discovered(&self, account: &AccountName, instances: usize, now: UnixMillis) {
         if !self.is_live(account) {
             return;
         }
+        let labels = [account.as_str()];
+        self.metrics
+            .discovered
+            .with_label_values(&labels)
+            .set(i64::try_from(instances).unwrap_or(i64::MAX));
         self.metrics
             .discovery_success
-            .with_label_values(&[account.as_str()])
+            .with_label_values(&labels)
             .set(now.seconds_since(UnixMillis(0)));
     }
 
@@ -280,18 +282,5 @@ impl Telemetry {
     /// Every own metric as it is now, sorted by name.
     pub fn gather(&self) -> Vec<MetricFamily> {
         self.metrics.registry.gather()
-    }
-}
-
-/// Removes an account's series from a metric.
-fn forget<B: MetricVecBuilder>(vec: &MetricVec<B>, account: &AccountName) {
-    let families = vec.collect();
-    for metric in families.iter().flat_map(MetricFamily::get_metric) {
-        let labels = metric.get_label().iter();
-        let labels: HashMap<_, _> = labels.map(|label| (label.name(), label.value())).collect();
-        if labels.get("account") == Some(&account.as_str()) {
-            // Whoever else removed it meanwhile wanted the same.
-            let _ = vec.remove(&labels);
-        }
     }
 }

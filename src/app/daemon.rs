@@ -50,6 +50,10 @@ impl Daemon {
             Some(path) => web::Gate::load(path, host.files.clone(), &host.random)?,
             None => web::Gate::open(),
         };
+        let probes = match &web.probe_address {
+            Some(address) => Some(web::bind(std::slice::from_ref(address)).await?),
+            None => None,
+        };
         let listeners = web::bind(&web.listen_addresses).await?;
         let addresses = listeners.addresses().to_vec();
         let daemon = Self::poll(config, host, state)?;
@@ -63,9 +67,17 @@ impl Daemon {
             web.enable_lifecycle.then_some(reload),
         );
         info!(?addresses, tls = gate.speaks_tls(), "listening");
+        let site = Arc::new(site);
+        let health_site = Arc::clone(&site);
         host.tasks.spawn("the web server", |stop| {
-            web::serve(listeners, Arc::new(site), Arc::new(gate), stop)
+            web::serve(listeners, site, Arc::new(gate), stop)
         });
+        if let Some(probes) = probes {
+            info!(addresses = ?probes.addresses(), "listening for probes");
+            host.tasks.spawn("the probes' web server", |stop| {
+                web::serve(probes, health_site, Arc::new(web::Gate::probes()), stop)
+            });
+        }
         Ok((Self { addresses, ..daemon }, reloads))
     }
 

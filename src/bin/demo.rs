@@ -10,7 +10,7 @@ use aliyun_pca_exporter::app::{Daemon, ListenAddress, Signals, has_endpoint, sub
 use aliyun_pca_exporter::cli::{LogFormat, LogLevel, Web};
 use aliyun_pca_exporter::config::Config;
 use aliyun_pca_exporter::host::{Clock, Env, Files, Host, HttpClient, Random, Tasks};
-use aliyun_pca_exporter::simulator::{Key, Server, World, telling};
+use aliyun_pca_exporter::simulator::{Key, Server, World, telling, telling_ca_certificates};
 use anyhow::Context as _;
 use clap::Parser;
 
@@ -66,6 +66,9 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
     for instance in instances {
         world.put_instance(instance);
     }
+    for certificate in telling_ca_certificates() {
+        world.put_ca_certificate(certificate);
+    }
     let cloud = Server::bind(cli.cloud_address, world)
         .await
         .with_context(|| format!("the simulated cloud cannot listen on {}", cli.cloud_address))?;
@@ -87,6 +90,7 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
     let web = Web {
         listen_addresses: vec![cli.listen_address],
         telemetry_path: "/metrics".parse()?,
+        probe_address: None,
         enable_lifecycle: false,
         web_config: None,
     };
@@ -126,6 +130,7 @@ fn configuration(endpoint: SocketAddr, ids: &[String]) -> String {
              endpoint: http://{endpoint}\n    \
              credentials: {{ access_key: {{ access_key_id: {}, access_key_secret: {} }} }}\n    \
              labels: {{ team: pki }}\n    \
+             discovery: {{}}\n    \
              instances:\n{instances}",
         KEY.0, KEY.1,
     )

@@ -107,9 +107,6 @@ impl Discoverer {
             info!(account = %self.account, instance_id = %id, "forgotten: neither found nor known to the API for long");
         }
         self.store.discovery_tried(&self.account, complete.then_some(now));
-        if complete {
-            self.telemetry.discovered(&self.account, now);
-        }
         self.changed.notify_one();
         complete
     }
@@ -131,7 +128,8 @@ impl Discoverer {
                 finding.common_names.extend(named);
             }
             if page.next.is_none() {
-                self.telemetry.listed(&self.account, found.len());
+                self.telemetry
+                    .discovered(&self.account, found.len(), self.pca.0.exchange.now());
                 found.retain(|id, _| self.discovery.selection.takes(id));
                 return Ok(found);
             }

@@ -31,6 +31,8 @@ pub(super) struct LiveConfig {
 struct Watched {
     config: Product<WebConfig>,
     tls: Product<ServerConfig>,
+    /// The configuration that `tls` was made for.
+    tls_of: Option<Arc<WebConfig>>,
 }
 
 /// What is made of some texts, as long as they stay the same.
@@ -40,6 +42,8 @@ struct Product<T> {
     /// The digest of the texts, or why they could not be read.
     seen: Option<Result<[u8; 32], String>>,
     made: Option<Arc<T>>,
+    /// To be made again though the texts are the same.
+    outdated: bool,
 }
 
 /// The configuration is broken now; the log says why.
@@ -60,6 +64,7 @@ impl LiveConfig {
             watched: Mutex::new(Watched {
                 config: Product::new("web configuration"),
                 tls: Product::new("TLS of the web configuration"),
+                tls_of: None,
             }),
         };
         live.watch().config.start(digest(&text), config);
@@ -82,21 +87,17 @@ impl LiveConfig {
         let config = self.refresh(&mut watched)?;
         let tls = config.tls.as_ref().ok_or(Broken)?;
         let texts = Texts::read(tls, &self.files).map_err(|errors| in_words(&errors));
-        // Two configurations can name the same texts.
-        let of_config = watched.config.seen.clone();
-        let seen = texts.as_ref().map_err(Clone::clone).map(|texts| {
-            let of_config = of_config.and_then(Result::ok).unwrap_or_default();
-            Sha256::new()
-                .chain_update(of_config)
-                .chain_update(texts.digest())
-                .finalize()
-                .into()
-        });
+        let seen = texts.as_ref().map(Texts::digest).map_err(Clone::clone);
         let understand = || {
             texts?
                 .server_config(tls, config.http2)
                 .map_err(|errors| in_words(&errors))
         };
+        if !watched.tls_of.as_ref().is_some_and(|of| Arc::ptr_eq(of, &config)) {
+            // Two configurations can name the same texts.
+            watched.tls.outdated = true;
+            watched.tls_of = Some(Arc::clone(&config));
+        }
         watched.tls.refresh(seen, understand)
     }
 
@@ -138,6 +139,7 @@ impl<T> Product<T> {
             name,
             seen: None,
             made: None,
+            outdated: false,
         }
     }
 
@@ -146,17 +148,19 @@ impl<T> Product<T> {
         self.made = Some(Arc::new(made));
     }
 
-    /// What is made of the texts behind `seen`; the same as before if they are.
+    /// What is made of the texts behind `seen`; the same as before if they are, and nothing else has changed.
     fn refresh(
         &mut self,
         seen: Result<[u8; 32], String>,
         understand: impl FnOnce() -> Result<T, String>,
     ) -> Result<Arc<T>, Broken> {
-        if self.seen.as_ref() != Some(&seen) {
+        let changed = self.seen.as_ref() != Some(&seen);
+        if changed || self.outdated {
             let first = self.seen.replace(seen).is_none();
+            self.outdated = false;
             self.made = match understand() {
                 Ok(made) => {
-                    if !first {
+                    if changed && !first {
                         tracing::info!("the {} has changed and is in force", self.name);
                     }
                     Some(Arc::new(made))

@@ -2,9 +2,12 @@
 
 mod basic_auth;
 mod config;
+mod crowd;
 mod gate;
 mod listen;
 mod live;
+mod negotiation;
+mod pages;
 mod rate_limit;
 mod routes;
 mod server;

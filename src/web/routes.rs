@@ -6,16 +6,26 @@ use std::sync::Arc;
 
 use http_body_util::Full;
 use hyper::body::Bytes;
-use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, X_CONTENT_TYPE_OPTIONS};
+use hyper::header::{
+    ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue, VARY,
+    X_CONTENT_TYPE_OPTIONS,
+};
+use hyper::http::request::Parts;
 use hyper::http::uri::PathAndQuery;
 use hyper::{Method, Response, StatusCode};
 use tokio::sync::{mpsc, oneshot};
 
-use super::status_page;
-use crate::exposition::{self, Scope};
+use super::pages::Pages;
+use super::{negotiation, status_page};
 use crate::host::Clock;
 use crate::store::{AccountState, Snapshot, Store};
 use crate::telemetry::{Build, Telemetry};
+
+const HEALTHY: &str = "/-/healthy";
+const READY: &str = "/-/ready";
+
+/// What may be asked where everything else is guarded.
+pub(super) const PROBES: [&str; 2] = [HEALTHY, READY];
 
 /// Where the configuration is reloaded, by POST alone.
 const RELOAD: &str = "/-/reload";
@@ -35,12 +45,12 @@ pub struct PathError(String);
 #[derive(Debug)]
 pub struct Site {
     store: Arc<Store>,
-    telemetry: Arc<Telemetry>,
     clock: Clock,
     telemetry_path: TelemetryPath,
     build: Build,
     page_policy: HeaderValue,
     reloads: Option<mpsc::Sender<Reload>>,
+    pages: Pages,
 }
 
 /// Somebody's wish that the configuration is reloaded.
@@ -96,8 +106,8 @@ impl Site {
         reloads: Option<mpsc::Sender<Reload>>,
     ) -> Self {
         Self {
+            pages: Pages::new(Arc::clone(&store), telemetry, clock.clone()),
             store,
-            telemetry,
             clock,
             telemetry_path,
             build,
@@ -107,7 +117,8 @@ impl Site {
     }
 
     /// The answer to a request. The body is whole even for HEAD: the server leaves it out and keeps its length.
-    pub(super) async fn answer(&self, method: &Method, path: &str, draining: bool) -> Response<Full<Bytes>> {
+    pub(super) async fn answer(&self, request: &Parts, draining: bool) -> Response<Full<Bytes>> {
+        let (method, path) = (&request.method, request.uri.path());
         if path == RELOAD {
             return match &self.reloads {
                 Some(reloads) => reload(method, reloads).await,
@@ -118,17 +129,13 @@ impl Site {
             };
         }
         let Some(route) = self.route(path) else {
-            return plain(StatusCode::NOT_FOUND, "There is nothing at this path.\n");
+            return not_found();
         };
         if method != Method::GET && method != Method::HEAD {
             return refusal("Only GET and HEAD work here.\n", "GET, HEAD");
         }
         match route {
-            Route::Metrics => {
-                let (own, now) = (self.telemetry.gather(), self.clock.now());
-                let text = exposition::text(&self.store.snapshot(), &own, now, Scope::Scrape);
-                response(StatusCode::OK, exposition::Format::Text.content_type(), text)
-            }
+            Route::Metrics => self.metrics(&request.headers).await,
             Route::Status => self.status_page(),
             Route::Healthy => plain(StatusCode::OK, "aliyun-pca-exporter is healthy.\n"),
             Route::Ready if draining => plain(
@@ -142,11 +149,28 @@ impl Site {
     fn route(&self, path: &str) -> Option<Route> {
         match path {
             "/" => Some(Route::Status),
-            "/-/healthy" => Some(Route::Healthy),
-            "/-/ready" => Some(Route::Ready),
+            HEALTHY => Some(Route::Healthy),
+            READY => Some(Route::Ready),
             other if other == self.telemetry_path.0 => Some(Route::Metrics),
             _ => None,
         }
+    }
+
+    async fn metrics(&self, asked: &HeaderMap) -> Response<Full<Bytes>> {
+        let format = negotiation::format(asked);
+        let compress = negotiation::gzip(asked);
+        let page = if compress {
+            self.pages.compressed(format).await
+        } else {
+            self.pages.plain(format).await
+        };
+        let mut response = response(StatusCode::OK, format.content_type(), page);
+        let headers = response.headers_mut();
+        headers.insert(VARY, HeaderValue::from_static("accept, accept-encoding"));
+        if compress {
+            headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        }
+        response
     }
 
     fn status_page(&self) -> Response<Full<Bytes>> {
@@ -200,6 +224,10 @@ fn readiness(snapshot: &Snapshot) -> Response<Full<Bytes>> {
         StatusCode::SERVICE_UNAVAILABLE,
         format!("Not ready: {}.\n", waits.join("; ")),
     )
+}
+
+pub(super) fn not_found() -> Response<Full<Bytes>> {
+    plain(StatusCode::NOT_FOUND, "There is nothing at this path.\n")
 }
 
 fn refusal(text: &'static str, allowed: &'static str) -> Response<Full<Bytes>> {

@@ -6,26 +6,10 @@ use aliyun_pca_exporter::app::has_endpoint;
 use aliyun_pca_exporter::config::Config;
 use aliyun_pca_exporter::host::Files;
 
+use crate::support::blocks;
+
 fn page() -> String {
     std::fs::read_to_string("docs/credentials.md").unwrap()
-}
-
-/// The blocks of a language, without the indentation of the list that they may stand in.
-fn blocks(language: &str) -> Vec<String> {
-    let page = page();
-    let mut blocks = Vec::new();
-    let mut lines = page.lines();
-    while let Some(line) = lines.next() {
-        let Some(indent) = line.strip_suffix(&format!("```{language}")) else {
-            continue;
-        };
-        let block = lines
-            .by_ref()
-            .take_while(|line| line.trim_start() != "```")
-            .map(|line| line.strip_prefix(indent).unwrap_or(line));
-        blocks.push(block.collect::<Vec<_>>().join("\n"));
-    }
-    blocks
 }
 
 /// The sources of the providers, their texts as the page writes them: in one line each, constants filled in, `…` for
@@ -58,7 +42,7 @@ fn sources() -> String {
 
 #[test]
 fn every_configuration_of_the_page_loads() {
-    let configurations: Vec<_> = blocks("yaml")
+    let configurations: Vec<_> = blocks(&page(), "yaml")
         .into_iter()
         .filter(|block| block.starts_with("# config.yaml\n"))
         .collect();
@@ -85,7 +69,7 @@ fn every_configuration_of_the_page_loads() {
 
 #[test]
 fn every_json_of_the_page_is_json() {
-    let blocks = blocks("json");
+    let blocks = blocks(&page(), "json");
     assert!(blocks.len() >= 5, "{}", blocks.len());
     for text in blocks {
         let read = serde_json::from_str::<serde_json::Value>(&text);

@@ -280,19 +280,6 @@ async fn a_certificate_leads_to_its_instance_which_is_polled_by_its_id() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_discovery_is_complete_with_its_lookups_alone_and_not_without_one_of_them() {
-    for (more, complete) in [("", true), ("  - identifier: unknown\n", false)] {
-        let world = world_with(&["b"]);
-        world.put_certificate("leads-to-b", "b");
-        let certificates = format!("  certificates:\n  - identifier: leads-to-b\n{more}");
-        let lab = Lab::start(world, &yaml(&certificates));
-        sleep(300).await;
-        let at = discovery(&lab, "last_success_timestamp_seconds").unwrap();
-        assert_eq!(at > 0.0, complete, "{at} with {certificates}");
-    }
-}
-
-#[tokio::test(start_paused = true)]
 async fn it_is_ready_once_discovery_was_tried_whatever_came_of_it() {
     for denied in [false, true] {
         let world = world_with(&[]);

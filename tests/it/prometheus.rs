@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::support::{Program, address_in, command, free_port, poll_until};
+use crate::support::{Program, address_in, command, free_port, poll_until, yaml};
+use crate::web_config::curl::Folder;
 
 /// A known instance of the demo.
 const INSTANCE: &str = "cas-member-20-days-left";
@@ -25,7 +26,7 @@ const METRICS: [&str; 12] = [
     "poll_interval_seconds",
 ];
 
-struct Prometheus {
+pub(crate) struct Prometheus {
     url: String,
     _program: Program,
     _folder: tempfile::TempDir,
@@ -33,17 +34,11 @@ struct Prometheus {
 
 impl Prometheus {
     fn start(target: &str) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let shipped = include_str!("../../deploy/prometheus/prometheus.yaml");
-        // The shipped job, at the demo's address and in a hurry.
-        let yaml = shipped
-            .replace("localhost:10065", target)
-            .replace("scrape_interval: 1m", "scrape_interval: 1s")
-            .replace("evaluation_interval: 1m", "evaluation_interval: 1s");
-        assert!(
-            yaml.contains(target) && yaml.contains(": 1s"),
-            "the shipped job has changed: {shipped}"
-        );
+        Self::with(&shipped(&[target]), tempfile::tempdir().unwrap())
+    }
+
+    /// With the files of `folder` beside its configuration.
+    pub(crate) fn with(yaml: &str, folder: tempfile::TempDir) -> Self {
         std::fs::write(folder.path().join("prometheus.yml"), yaml).unwrap();
         for rules in ["alerts.yaml", "rules.yaml"] {
             let shipped = format!("deploy/prometheus/{rules}");
@@ -64,7 +59,7 @@ impl Prometheus {
     }
 
     /// The result of a query, once `wanted` is content with it.
-    async fn until<T>(&self, query: &str, wanted: impl Fn(&[Value]) -> Option<T>) -> T {
+    pub(crate) async fn until<T>(&self, query: &str, wanted: impl Fn(&[Value]) -> Option<T>) -> T {
         let query = aliyun_pca_exporter::aliyun::sign::encode::encode(query);
         let url = format!("{}/api/v1/query?query={query}", self.url);
         poll_until(&url, |status, text| {
@@ -75,13 +70,38 @@ impl Prometheus {
     }
 
     /// The value of a query that gives one series.
-    async fn value(&self, query: &str) -> f64 {
+    pub(crate) async fn value(&self, query: &str) -> f64 {
         self.until(query, |result| match result {
             [one] => one["value"][1].as_str()?.parse().ok(),
             _ => None,
         })
         .await
     }
+}
+
+/// The shipped job, at these addresses and in a hurry.
+pub(crate) fn shipped(targets: &[&str]) -> String {
+    let shipped = include_str!("../../deploy/prometheus/prometheus.yaml");
+    let targets = targets.join("\", \"");
+    let yaml = shipped
+        .replace("localhost:10065", &targets)
+        .replace("scrape_interval: 1m", "scrape_interval: 1s")
+        .replace("evaluation_interval: 1m", "evaluation_interval: 1s");
+    assert!(
+        yaml.contains(&targets) && yaml.contains(": 1s"),
+        "the shipped job has changed: {shipped}"
+    );
+    yaml
+}
+
+/// The demo after its first round, and the address of its metrics.
+pub(crate) fn demo() -> (Program, String) {
+    let mut command = command(env!("CARGO_BIN_EXE_demo"));
+    let mut demo =
+        Program::start(command.args(["--web.listen-address=127.0.0.1:0", "--cloud-address=127.0.0.1:0"]));
+    let address = address_in(&demo.logged("listening"));
+    demo.logged("first round complete");
+    (demo, address)
 }
 
 fn of_instance(metric: &str) -> String {
@@ -91,11 +111,7 @@ fn of_instance(metric: &str) -> String {
 #[tokio::test]
 #[ignore = "needs prometheus, see tests/run"]
 async fn prometheus_scrapes_the_demo_and_understands_every_series() {
-    let mut command = command(env!("CARGO_BIN_EXE_demo"));
-    let mut demo =
-        Program::start(command.args(["--web.listen-address=127.0.0.1:0", "--cloud-address=127.0.0.1:0"]));
-    let address = address_in(&demo.logged("listening"));
-    demo.logged("first round complete");
+    let (_demo, address) = demo();
     let prometheus = Prometheus::start(&address);
 
     let job = "{job=\"aliyun-pca\"}";
@@ -143,6 +159,8 @@ async fn prometheus_scrapes_the_demo_and_understands_every_series() {
         let days = prometheus.value(&days).await;
         assert!(days < left && left - days < 0.01, "{days} days left of {left}");
     }
+    let info = of_instance("info").replace('}', ",common_name=\"Example CA 20 days left\"}");
+    assert_eq!(prometheus.value(&info).await.to_string(), "1");
     let names = format!("group by (__name__) ({{__name__=~\"aliyun_pca_.+\",instance_id=\"{INSTANCE}\"}})");
     let wanted: BTreeSet<String> = METRICS
         .iter()
@@ -210,5 +228,49 @@ async fn every_rule_evaluates_and_alerts_about_what_the_scenario_has(prometheus:
             .await;
         found.sort();
         assert_eq!(found.join(" "), instances, "{alert} {severity}");
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs prometheus, see tests/run"]
+async fn prometheus_scrapes_over_mutual_tls_with_a_password() {
+    let folder = Folder::with_tls(
+        "  client_auth_type: RequireAndVerifyClientCert\n  client_ca_file: ca.pem\n\
+         basic_auth_users:\n  alice: $2y$04$abcdefghijklmnopqrstuunsvw4Mcwbxx01shGbpAh9ZzmXQBZ9ny\n",
+    );
+    // The exporter's own cloud is nowhere: what it says of itself is enough here.
+    folder.write(
+        "config.yaml",
+        &yaml("http://127.0.0.1:1", 5, "", ["cas-member-a"]),
+    );
+    let mut exporter = Program::start(
+        command(env!("CARGO_BIN_EXE_aliyun-pca-exporter"))
+            .current_dir(folder.path(""))
+            .args(["--web.config.file=web.yaml", "--web.listen-address=127.0.0.1:0"]),
+    );
+    let port = address_in(&exporter.logged("listening")).replace("127.0.0.1:", "");
+    let job = |name: &str, user: &str, certificate: &str| {
+        format!(
+            "- job_name: {name}\n  scheme: https\n  scrape_interval: 1s\n  \
+               {user}\n  tls_config: {{ca_file: ca.pem{certificate}}}\n  \
+               static_configs: [{{targets: [\"localhost:{port}\"]}}]\n"
+        )
+    };
+    let alice = "basic_auth: {username: alice, password: CorrectHorse}";
+    let certificate = ", cert_file: client.pem, key_file: client.key";
+    let wrong = "basic_auth: {username: alice, password: wrong}";
+    let jobs = [
+        job("both", alice, certificate),
+        job("password-alone", alice, ""),
+        job("wrong-password", wrong, certificate),
+    ];
+    let beside = tempfile::tempdir().unwrap();
+    for name in ["ca.pem", "client.pem", "client.key"] {
+        std::fs::copy(folder.path(name), beside.path().join(name)).unwrap();
+    }
+    let prometheus = Prometheus::with(&format!("scrape_configs:\n{}", jobs.concat()), beside);
+    for (name, up) in [("both", "1"), ("password-alone", "0"), ("wrong-password", "0")] {
+        let value = prometheus.value(&format!("up{{job=\"{name}\"}}")).await;
+        assert_eq!(value.to_string(), up, "{name}");
     }
 }

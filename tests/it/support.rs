@@ -392,6 +392,23 @@ impl Drop for Program {
     }
 }
 
+/// A page's blocks of a language, without the indentation of the list that they may stand in.
+pub(crate) fn blocks(page: &str, language: &str) -> Vec<String> {
+    let mut blocks = Vec::new();
+    let mut lines = page.lines();
+    while let Some(line) = lines.next() {
+        let Some(indent) = line.strip_suffix(&format!("```{language}")) else {
+            continue;
+        };
+        let block = lines
+            .by_ref()
+            .take_while(|line| line.trim_start() != "```")
+            .map(|line| line.strip_prefix(indent).unwrap_or(line));
+        blocks.push(block.collect::<Vec<_>>().join("\n"));
+    }
+    blocks
+}
+
 /// The address in a log line that says `addresses=[127.0.0.1:1234]`, as `listening` does.
 pub(crate) fn address_in(line: &str) -> String {
     let (_, rest) = line

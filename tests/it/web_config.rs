@@ -1,15 +1,31 @@
 //! Web configurations that load, and every kind that must not: each error with its path and line, none with a secret.
 
 mod access;
-mod curl;
+pub(crate) mod curl;
 mod tls;
 
 use std::fmt::Write as _;
 use std::path::Path;
 
 use aliyun_pca_exporter::web::{ClientAuth, Pem, PemSource, Tls, WebConfig};
+use aliyun_pca_exporter::yaml::FileError;
+use proptest::prelude::*;
 
+use crate::config::edits;
 use crate::support::yaml_cases;
+
+/// A web configuration with secrets.
+const SECRETS: &str = "\
+tls_server_config:
+  cert_file: server.pem
+  key: |
+    -----BEGIN PRIVATE KEY-----
+    CANARY3x4mple
+    -----END PRIVATE KEY-----
+basic_auth_users:
+  alice: $2y$10$CANARYsPszWURQaxFh.zoubFi6DXncSjhoQNJgRrnGs7EsimhC7zG
+rate_limit: { interval: 1s, burst: 20 }
+";
 
 fn describe(config: &WebConfig) -> String {
     let mut text = match &config.tls {
@@ -165,5 +181,19 @@ fn the_examples_of_the_documentation_load_and_show_every_key() {
     assert!(keys.len() >= 20, "{keys:?}");
     for key in keys {
         assert!(page.contains(key), "{key}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+
+    #[test]
+    fn whatever_is_done_to_a_web_configuration_no_error_repeats_a_secret(text in edits(SECRETS)) {
+        if let Err(FileError::Invalid { errors, .. }) = WebConfig::parse(Path::new("web.yaml"), &text) {
+            for error in errors {
+                prop_assert!(!error.to_string().contains("CANARY"), "{error}\n{text}");
+                prop_assert!((1..=text.lines().count() + 1).contains(&error.line), "{error}\n{text}");
+            }
+        }
     }
 }

@@ -5,6 +5,7 @@
 //! the shape into the values below and tell every error at once. What the files that it names hold is not here.
 
 mod file;
+mod pem;
 mod tls;
 mod validate;
 
@@ -16,7 +17,7 @@ use hyper::header::{HeaderMap, HeaderValue};
 use rustls::crypto::SupportedKxGroup;
 use rustls::{SupportedCipherSuite, SupportedProtocolVersion};
 
-use super::tls as pem;
+use super::tls::errors;
 use crate::host::Files;
 use crate::secret::Secret;
 use crate::yaml::{self, FileError, Place};
@@ -125,7 +126,7 @@ impl WebConfig {
         let read = yaml::read(text, |file, problems| {
             let config = validate::web_config(file, folder, problems)?;
             for (tls, files) in config.tls.iter().zip(files) {
-                for error in pem::errors(tls, files) {
+                for error in errors(tls, files) {
                     problems.push(&error.place, error.message);
                 }
             }

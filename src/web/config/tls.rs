@@ -10,9 +10,9 @@ use rustls::version::{TLS12, TLS13};
 use rustls::{NamedGroup, ProtocolVersion, SupportedCipherSuite, SupportedProtocolVersion};
 
 use super::file::{List, Tls as Shape};
-use super::{ClientAuth, Pem, PemSource, Tls};
-use crate::secret::Secret;
-use crate::yaml::{Entry, Place, Problems, Reported};
+use super::pem::Forms;
+use super::{ClientAuth, Tls};
+use crate::yaml::{Entry, Problems, Reported};
 
 /// The versions of TLS, the oldest first.
 const VERSIONS: [(&str, &SupportedProtocolVersion); 2] = [("TLS12", &TLS12), ("TLS13", &TLS13)];
@@ -42,13 +42,6 @@ enum AuthType {
     RequireAny,
     VerifyIfGiven,
     RequireAndVerify,
-}
-
-/// How PEM text can be given.
-struct Forms<'s> {
-    name: &'static str,
-    inline: &'s Entry<Secret>,
-    file: &'s Entry<String>,
 }
 
 /// The section; none if it is not there.
@@ -246,49 +239,4 @@ fn each<T>(
         .map(|item| read(item.required(problems)?).map_err(|error| problems.push(&item.place, error)))
         .collect();
     values.into_iter().collect()
-}
-
-impl<'s> Forms<'s> {
-    fn of(name: &'static str, inline: &'s Entry<Secret>, file: &'s Entry<String>) -> Self {
-        Self { name, inline, file }
-    }
-
-    /// Where it is expected.
-    fn place(&self) -> &'s Place {
-        &self.file.place
-    }
-
-    fn required(&self, folder: &Path, problems: &mut Problems) -> Result<Pem, Reported> {
-        self.optional(folder, problems)?.ok_or_else(|| {
-            problems.push(
-                self.place(),
-                format!("missing; give it, or the text itself as {}", self.name),
-            )
-        })
-    }
-
-    fn optional(&self, folder: &Path, problems: &mut Problems) -> Result<Option<Pem>, Reported> {
-        let (inline, file) = (self.inline.get()?, self.file.get()?);
-        let (place, source) = match (inline, file) {
-            (None, None) => return Ok(None),
-            (Some(_), Some(_)) => {
-                let error = format!("give {0} or {0}_file, not both", self.name);
-                return Err(problems.push(self.place(), error));
-            }
-            (Some(text), None) => (&self.inline.place, PemSource::Inline(text.clone())),
-            (None, Some(path)) if path.is_empty() => {
-                return Err(problems.push(self.place(), "must not be empty"));
-            }
-            // The path will be shown in errors.
-            (None, Some(path)) if path.contains("-----") || path.contains('\n') => {
-                let error = format!("must be a path; the text itself goes to {}", self.name);
-                return Err(problems.push(self.place(), error));
-            }
-            (None, Some(path)) => (&self.file.place, PemSource::File(folder.join(path))),
-        };
-        Ok(Some(Pem {
-            place: place.clone(),
-            source,
-        }))
-    }
 }

@@ -2,7 +2,7 @@
 
 use aliyun_pca_exporter::cli::LogLevel;
 
-use super::curl::{Curl, Folder};
+use super::curl::{Answer, Curl, Folder};
 use crate::support::log::Log;
 
 // The passwords are "CorrectHorse" and "BatteryStaple", hashed by crypt(3) of libxcrypt.
@@ -92,6 +92,9 @@ async fn the_configured_headers_are_on_every_answer() {
         .await;
     let statuses: Vec<_> = answers.iter().map(|answer| answer.status).collect();
     assert_eq!(statuses, [200, 200, 404, 401]);
+    // The status page has a policy of its own, which stays.
+    let policies = |answer: &Answer| answer.text.matches("\ncontent-security-policy: ").count();
+    assert_eq!(answers.iter().map(policies).collect::<Vec<_>>(), [2, 1, 1, 1]);
     for answer in answers {
         for header in [
             "content-security-policy: default-src 'none'",

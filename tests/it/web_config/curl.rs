@@ -16,35 +16,35 @@ use tokio_util::sync::CancellationToken;
 use crate::support::{OPENING, command};
 
 /// A CA that issues certificates.
-pub(super) struct Ca {
-    pub(super) pem: String,
+pub(crate) struct Ca {
+    pub(crate) pem: String,
     issuer: Issuer<'static, KeyPair>,
 }
 
 /// A folder with a web configuration, its files, and those of the client.
-pub(super) struct Folder(tempfile::TempDir);
+pub(crate) struct Folder(tempfile::TempDir);
 
 /// `curl` as the client of one server.
-pub(super) struct Curl {
+pub(crate) struct Curl {
     port: u16,
     folder: PathBuf,
 }
 
 /// What `curl` got.
 #[derive(Debug)]
-pub(super) struct Answer {
+pub(crate) struct Answer {
     /// 0, or why there is no answer, as curl's manual lists it.
-    pub(super) exit: i32,
-    pub(super) status: u16,
+    pub(crate) exit: i32,
+    pub(crate) status: u16,
     /// `1.1` or `2`.
-    pub(super) version: String,
+    pub(crate) version: String,
     /// Head and body, names of headers in small letters.
-    pub(super) text: String,
-    pub(super) error: String,
+    pub(crate) text: String,
+    pub(crate) error: String,
 }
 
 impl Ca {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         // The same for all, so that only the signature tells one from another.
@@ -57,7 +57,7 @@ impl Ca {
     }
 
     /// Certificate and key of a server at `localhost`.
-    pub(super) fn server(&self) -> (String, String) {
+    pub(crate) fn server(&self) -> (String, String) {
         self.issue(
             &[SanType::DnsName("localhost".try_into().unwrap())],
             ExtendedKeyUsagePurpose::ServerAuth,
@@ -65,7 +65,7 @@ impl Ca {
     }
 
     /// Certificate and key of a client with these names.
-    pub(super) fn client(&self, names: &[SanType]) -> (String, String) {
+    pub(crate) fn client(&self, names: &[SanType]) -> (String, String) {
         self.issue(names, ExtendedKeyUsagePurpose::ClientAuth)
     }
 
@@ -83,38 +83,39 @@ impl Ca {
 
 impl Folder {
     /// With a web configuration.
-    pub(super) fn with(yaml: &str) -> Self {
+    pub(crate) fn with(yaml: &str) -> Self {
         let folder = Self(tempfile::tempdir().unwrap());
         folder.write("web.yaml", yaml);
         folder
     }
 
-    /// With TLS, its certificate from a new CA, and more lines of `tls_server_config` or of the whole.
-    pub(super) fn with_tls(more: &str) -> Self {
+    /// With TLS, certificates of server and client from a new CA, and more lines of `tls_server_config` or of the whole.
+    pub(crate) fn with_tls(more: &str) -> Self {
         let folder = Self::with(&format!(
             "tls_server_config:\n  cert_file: server.pem\n  key_file: server.key\n{more}"
         ));
         let ca = Ca::new();
         folder.write("ca.pem", &ca.pem);
         folder.put("server", &ca.server());
+        folder.put("client", &ca.client(&[]));
         folder
     }
 
-    pub(super) fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.0.path().join(name)
     }
 
-    pub(super) fn write(&self, name: &str, text: &str) {
+    pub(crate) fn write(&self, name: &str, text: &str) {
         Files::disk().replace(&self.path(name), text).unwrap();
     }
 
     /// Certificate and key as `NAME.pem` and `NAME.key`.
-    pub(super) fn put(&self, name: &str, (certificate, key): &(String, String)) {
+    pub(crate) fn put(&self, name: &str, (certificate, key): &(String, String)) {
         self.write(&format!("{name}.pem"), certificate);
         self.write(&format!("{name}.key"), key);
     }
 
-    pub(super) fn gate(&self) -> Result<Gate, String> {
+    pub(crate) fn gate(&self) -> Result<Gate, String> {
         let gate = Gate::load(&self.path("web.yaml"), Files::disk(), &Random::seeded(1));
         gate.map_err(|error| {
             error
@@ -124,7 +125,7 @@ impl Folder {
     }
 
     /// Serves while `client`, which may block, runs.
-    pub(super) async fn while_serving<T: Send + 'static>(
+    pub(crate) async fn while_serving<T: Send + 'static>(
         &self,
         client: impl FnOnce(&Curl) -> T + Send + 'static,
     ) -> T {
@@ -138,7 +139,7 @@ impl Folder {
     }
 
     /// Serves while `client` runs, then stops, and waits for the end.
-    pub(super) async fn serve<T>(&self, client: impl AsyncFnOnce(SocketAddr) -> T) -> T {
+    pub(crate) async fn serve<T>(&self, client: impl AsyncFnOnce(SocketAddr) -> T) -> T {
         let gate = self.gate().unwrap();
         let listeners = web::bind(&["127.0.0.1:0".parse().unwrap()]).await.unwrap();
         let address = listeners.addresses()[0];
@@ -162,7 +163,7 @@ impl Folder {
 
 impl Curl {
     /// Asks for the metrics over TLS, trusting `ca.pem`.
-    pub(super) fn https(&self, arguments: &[&str]) -> Answer {
+    pub(crate) fn https(&self, arguments: &[&str]) -> Answer {
         self.ask(
             "https",
             "/metrics",
@@ -171,11 +172,11 @@ impl Curl {
     }
 
     /// Asks for the metrics in plain.
-    pub(super) fn http(&self, arguments: &[&str]) -> Answer {
+    pub(crate) fn http(&self, arguments: &[&str]) -> Answer {
         self.ask("http", "/metrics", arguments)
     }
 
-    pub(super) fn ask(&self, scheme: &str, path: &str, arguments: &[&str]) -> Answer {
+    pub(crate) fn ask(&self, scheme: &str, path: &str, arguments: &[&str]) -> Answer {
         let (port, url) = (self.port, format!("{scheme}://localhost:{}{path}", self.port));
         let output = command("curl")
             .current_dir(&self.folder)
@@ -209,7 +210,7 @@ impl Curl {
 
 impl Answer {
     /// The status; what happened instead of an answer if there is none.
-    pub(super) fn status(&self) -> Result<u16, &str> {
+    pub(crate) fn status(&self) -> Result<u16, &str> {
         if self.exit == 0 {
             Ok(self.status)
         } else {

@@ -154,6 +154,60 @@ async fn versions_suites_and_curves_are_those_that_are_allowed() {
 
 #[tokio::test]
 #[ignore = "needs curl, see tests/run"]
+async fn the_favourite_suite_is_the_servers_or_the_clients_as_configured() {
+    let suites = ["ECDHE-ECDSA-AES256-GCM-SHA384", "ECDHE-ECDSA-AES128-GCM-SHA256"];
+    for (server_chooses, suite) in [(true, suites[0]), (false, suites[1])] {
+        let more = format!(
+            "  cipher_suites: [TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384, TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256]\n  \
+             prefer_server_cipher_suites: {server_chooses}\n"
+        );
+        let answer = Folder::with_tls(&more)
+            .while_serving(move |curl| {
+                let clients = format!("{}:{}", suites[1], suites[0]);
+                curl.https(&["--verbose", "--tls-max", "1.2", "--ciphers", &clients])
+            })
+            .await;
+        let used = format!("SSL connection using TLSv1.2 / {suite}");
+        assert!(answer.error.contains(&used), "{server_chooses}: {answer:?}");
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs curl, see tests/run"]
+async fn another_policy_for_the_same_certificates_is_in_force_at_the_next_handshake() {
+    let (log, _guard) = Log::capture(LogLevel::Info);
+    let folder = with_clients(
+        "  client_auth_type: RequestClientCert\n  client_ca_file: clients.pem\n",
+        &[],
+    );
+    let path = folder.path("web.yaml");
+    let seen = folder
+        .while_serving(move |curl| {
+            let before = curl.https(&[]).status().is_ok();
+            let yaml = std::fs::read_to_string(&path).unwrap();
+            std::fs::write(
+                &path,
+                yaml.replace("RequestClientCert", "RequireAndVerifyClientCert"),
+            )
+            .unwrap();
+            (
+                before,
+                curl.https(&[]).status().is_ok(),
+                curl.https(&AS_CLIENT).status().is_ok(),
+            )
+        })
+        .await;
+    assert_eq!(seen, (true, false, true));
+    assert_eq!(
+        log.lines("has changed and is in force").len(),
+        1,
+        "{}",
+        log.text()
+    );
+}
+
+#[tokio::test]
+#[ignore = "needs curl, see tests/run"]
 async fn each_client_auth_type_lets_in_whom_it_should() {
     // Without a certificate, with a stranger's, with one of the CA.
     for (auth_type, expected) in [

@@ -1,0 +1,144 @@
+//! The pages of metrics, made once for all who ask at the same moment: eight scrapers cost the memory of one.
+
+use std::io::Write as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use hyper::body::Bytes;
+use tokio::sync::{Mutex, OnceCell};
+use tokio::time::Instant;
+
+use crate::exposition::{Format, Renderer, Scope};
+use crate::host::Clock;
+use crate::store::Store;
+use crate::telemetry::Telemetry;
+
+/// How old a page may be that is given to another client.
+const FRESH: Duration = Duration::from_secs(1);
+
+/// Makes the pages and holds the last one of each format.
+#[derive(Debug)]
+pub(super) struct Pages {
+    store: Arc<Store>,
+    telemetry: Arc<Telemetry>,
+    clock: Clock,
+    text: Mutex<Kept>,
+    openmetrics: Mutex<Kept>,
+}
+
+/// A format's last page, and what makes the next.
+#[derive(Debug)]
+struct Kept {
+    renderer: Renderer,
+    last: Option<(Instant, Page)>,
+}
+
+/// A page, shared by all who are sending it.
+#[derive(Clone, Debug)]
+struct Page {
+    plain: Bytes,
+    /// Made by the first who wants it.
+    compressed: Arc<OnceCell<Bytes>>,
+}
+
+impl Pages {
+    pub(super) fn new(store: Arc<Store>, telemetry: Arc<Telemetry>, clock: Clock) -> Self {
+        let kept = |format| {
+            Mutex::new(Kept {
+                renderer: Renderer::new(format, Scope::Scrape),
+                last: None,
+            })
+        };
+        Self {
+            store,
+            telemetry,
+            clock,
+            text: kept(Format::Text),
+            openmetrics: kept(Format::OpenMetrics),
+        }
+    }
+
+    /// The page as it stands, or stood a moment ago.
+    pub(super) async fn plain(&self, format: Format) -> Bytes {
+        self.page(format).await.plain
+    }
+
+    /// The same, compressed with gzip.
+    pub(super) async fn compressed(&self, format: Format) -> Bytes {
+        let page = self.page(format).await;
+        let plain = page.plain.clone();
+        let compressed = page.compressed.get_or_init(|| async {
+            // Megabytes of it would hold up everybody else.
+            let compressing = tokio::task::spawn_blocking(move || compress(&plain));
+            compressing.await.expect("compressing into memory does not panic")
+        });
+        compressed.await.clone()
+    }
+
+    async fn page(&self, format: Format) -> Page {
+        let kept = match format {
+            Format::Text => &self.text,
+            Format::OpenMetrics => &self.openmetrics,
+        };
+        // Whoever comes meanwhile waits for the page that is being made, and shares it.
+        let mut kept = kept.lock().await;
+        if let Some((made, page)) = &kept.last
+            && made.elapsed() < FRESH
+        {
+            return page.clone();
+        }
+        // Before the next one is made, so that there are never two for want of a reader.
+        kept.last = None;
+        let (snapshot, own) = (self.store.snapshot(), self.telemetry.gather());
+        let text = kept.renderer.render(&snapshot, &own, self.clock.now());
+        let page = Page {
+            plain: Bytes::from(text),
+            compressed: Arc::default(),
+        };
+        kept.last = Some((Instant::now(), page.clone()));
+        page
+    }
+}
+
+/// At the fastest level: the text shrinks to some 3 % all the same.
+fn compress(plain: &[u8]) -> Bytes {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    let compressed = encoder.write_all(plain).and_then(|()| encoder.finish());
+    Bytes::from(compressed.expect("a Vec takes everything"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::UnixMillis;
+    use crate::telemetry::BUILD;
+
+    fn pages() -> Pages {
+        let telemetry = Arc::new(Telemetry::new(BUILD).unwrap());
+        Pages::new(Arc::default(), telemetry, Clock::starting_at(UnixMillis(0)))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_asks_within_a_second_gets_the_same_buffer() {
+        let pages = pages();
+        for format in Format::ALL {
+            let first = pages.plain(format).await;
+            let compressed = pages.compressed(format).await;
+            tokio::time::advance(Duration::from_millis(999)).await;
+            assert_eq!(pages.plain(format).await.as_ptr(), first.as_ptr());
+            assert_eq!(pages.compressed(format).await.as_ptr(), compressed.as_ptr());
+            tokio::time::advance(Duration::from_millis(1)).await;
+            assert_ne!(pages.plain(format).await.as_ptr(), first.as_ptr());
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_formats_have_pages_of_their_own() {
+        let pages = pages();
+        let text = pages.plain(Format::Text).await;
+        let openmetrics = pages.plain(Format::OpenMetrics).await;
+        assert!(!text.ends_with(b"# EOF\n") && openmetrics.ends_with(b"# EOF\n"));
+    }
+}
