@@ -284,6 +284,13 @@ fn colours_change_where_the_alerts_begin() {
 
 #[test]
 fn a_panel_leads_to_the_section_of_an_alert_in_the_runbook() {
+    let runbooks = std::fs::read_to_string("docs/runbooks/README.md").unwrap();
+    // GitHub's anchor of a heading is in lower case.
+    let sections: BTreeSet<_> = runbooks
+        .lines()
+        .filter_map(|line| line.strip_prefix("## "))
+        .map(str::to_ascii_lowercase)
+        .collect();
     let mut links = 0;
     for dashboard in Dashboard::all() {
         for link in dashboard
@@ -293,9 +300,7 @@ fn a_panel_leads_to_the_section_of_an_alert_in_the_runbook() {
         {
             let (page, section) = text(&link["url"]).split_once('#').unwrap();
             assert_eq!(page, RUNBOOKS);
-            // GitHub's anchor of a heading is in lower case.
-            assert!(section.starts_with("aliyunpca"), "{link}");
-            assert!(section.bytes().all(|byte| byte.is_ascii_lowercase()), "{link}");
+            assert!(sections.contains(section), "{link}");
             links += 1;
         }
     }
