@@ -60,6 +60,14 @@ pub enum Command {
         #[arg(long, value_name = "FILE")]
         output: Option<PathBuf>,
     },
+    /// Ask a running daemon whether it works, for the health check of a container
+    ///
+    /// Exits 0 if the answer is 200, else 1. Where the daemon's port wants TLS or a password, name another URL.
+    Healthcheck {
+        /// What to ask
+        #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:10065/-/healthy")]
+        url: String,
+    },
     /// Print the least RAM policy that the configuration needs; calls nothing
     ///
     /// The policy is on standard output. Whom it is for, and what else is needed where roles are taken on, is on
@@ -102,6 +110,9 @@ pub struct Web {
     /// Where to listen; may be repeated
     #[arg(long = "web.listen-address", value_name = "ADDRESS", default_value = ":10065")]
     pub listen_addresses: Vec<ListenAddress>,
+    /// Where to listen for health and readiness alone, in plain HTTP, so that TLS and logins do not keep probes out
+    #[arg(long = "web.probe-address", value_name = "ADDRESS")]
+    pub probe_address: Option<ListenAddress>,
     /// Let POST /-/reload reload the configuration, as SIGHUP does
     #[arg(long = "web.enable-lifecycle")]
     pub enable_lifecycle: bool,

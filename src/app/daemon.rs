@@ -16,7 +16,7 @@ use super::state_file::StateFile;
 use super::{FAILED, Signals, has_endpoint, prepare, transports};
 use crate::cli::Web;
 use crate::config::Config;
-use crate::host::Host;
+use crate::host::{Host, ServiceManager};
 use crate::store::Store;
 use crate::telemetry::{BUILD, Telemetry};
 use crate::web;
@@ -50,6 +50,10 @@ impl Daemon {
             Some(path) => web::Gate::load(path, host.files.clone(), &host.random)?,
             None => web::Gate::open(),
         };
+        let probes = match &web.probe_address {
+            Some(address) => Some(web::bind(std::slice::from_ref(address)).await?),
+            None => None,
+        };
         let listeners = web::bind(&web.listen_addresses).await?;
         let addresses = listeners.addresses().to_vec();
         let daemon = Self::poll(config, host, state)?;
@@ -63,9 +67,17 @@ impl Daemon {
             web.enable_lifecycle.then_some(reload),
         );
         info!(?addresses, tls = gate.speaks_tls(), "listening");
+        let site = Arc::new(site);
+        let health_site = Arc::clone(&site);
         host.tasks.spawn("the web server", |stop| {
-            web::serve(listeners, Arc::new(site), Arc::new(gate), stop)
+            web::serve(listeners, site, Arc::new(gate), stop)
         });
+        if let Some(probes) = probes {
+            info!(addresses = ?probes.addresses(), "listening for probes");
+            host.tasks.spawn("the probes' web server", |stop| {
+                web::serve(probes, health_site, Arc::new(web::Gate::probes()), stop)
+            });
+        }
         Ok((Self { addresses, ..daemon }, reloads))
     }
 
@@ -112,6 +124,8 @@ pub(super) async fn run(path: &Path, web: Web, state: Option<&Path>) -> anyhow::
         instances = listed(&config),
         "started",
     );
+    let service_manager = ServiceManager::of_process();
+    service_manager.ready(&host.tasks);
     loop {
         tokio::select! {
             signal = signals.next() => {
@@ -128,6 +142,7 @@ pub(super) async fn run(path: &Path, web: Web, state: Option<&Path>) -> anyhow::
     }
     // Whoever asked meanwhile hears that it stops, and holds nothing up.
     drop(reloads);
+    service_manager.stopping();
     host.tasks.stop();
     tokio::select! {
         joined = host.tasks.join(GRACE) => match joined {

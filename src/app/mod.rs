@@ -4,6 +4,7 @@ mod account;
 mod check;
 mod daemon;
 mod generation;
+mod healthcheck;
 mod live;
 mod logging;
 mod once;
@@ -66,6 +67,7 @@ async fn command(cli: Cli) -> anyhow::Result<ExitCode> {
             let (config, host) = prepare(&path)?;
             once::run(&config, &host, output.as_deref()).await
         }
+        Some(Command::Healthcheck { url }) => healthcheck::run(&url).await,
         Some(Command::RamPolicy) => ram_policy::ram_policy(&path),
         None => daemon::run(&path, cli.web, cli.state.file.as_deref()).await,
     }

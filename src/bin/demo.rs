@@ -90,6 +90,7 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
     let web = Web {
         listen_addresses: vec![cli.listen_address],
         telemetry_path: "/metrics".parse()?,
+        probe_address: None,
         enable_lifecycle: false,
         web_config: None,
     };

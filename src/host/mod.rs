@@ -8,6 +8,7 @@ mod env;
 mod files;
 mod http;
 mod random;
+mod service_manager;
 mod tasks;
 mod transport;
 
@@ -18,6 +19,7 @@ pub use env::Env;
 pub use files::Files;
 pub use http::{HttpClient, HttpClientError, LARGEST_BODY};
 pub use random::Random;
+pub use service_manager::ServiceManager;
 pub use tasks::{TaskFailed, Tasks};
 pub use transport::{Body, HttpRequest, HttpResponse, Sent, Transport, TransportError};
 

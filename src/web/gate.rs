@@ -18,13 +18,17 @@ use super::basic_auth::Logins;
 use super::config::WebConfig;
 use super::live::{Broken, LiveConfig};
 use super::rate_limit::Bucket;
-use super::routes::{Site, plain};
+use super::routes::{PROBES, Site, not_found, plain};
 use crate::host::{Files, Random};
 use crate::yaml::FileError;
 
 /// Lets requests through to the site, or not, as the web configuration says; all of them without one.
 #[derive(Debug)]
-pub struct Gate(Option<Guarded>);
+pub struct Gate {
+    guarded: Option<Guarded>,
+    /// Nothing but health and readiness.
+    probes_only: bool,
+}
 
 #[derive(Debug)]
 struct Guarded {
@@ -36,34 +40,56 @@ struct Guarded {
 impl Gate {
     /// Plain HTTP, open to everybody.
     pub fn open() -> Self {
-        Self(None)
+        Self {
+            guarded: None,
+            probes_only: false,
+        }
+    }
+
+    /// Plain HTTP for whoever asks for health and readiness, and nothing else, whatever the web configuration says.
+    pub fn probes() -> Self {
+        Self {
+            guarded: None,
+            probes_only: true,
+        }
     }
 
     /// As the web configuration at `path` says, which is read again whenever it matters. Everything that is wrong in
     /// it now, or in the files that it names, is the error.
     pub fn load(path: &Path, files: Files, random: &Random) -> Result<Self, FileError> {
-        Ok(Self(Some(Guarded {
-            live: LiveConfig::load(path, files)?,
-            bucket: Bucket::default(),
-            logins: Logins::new(random),
-        })))
+        Ok(Self {
+            guarded: Some(Guarded {
+                live: LiveConfig::load(path, files)?,
+                bucket: Bucket::default(),
+                logins: Logins::new(random),
+            }),
+            probes_only: false,
+        })
     }
 
     /// Whether connections begin with a TLS handshake.
     pub fn speaks_tls(&self) -> bool {
-        self.0.as_ref().is_some_and(|guarded| guarded.live.speaks_tls())
+        self.guarded
+            .as_ref()
+            .is_some_and(|guarded| guarded.live.speaks_tls())
     }
 
     /// What a TLS handshake goes by now; none for plain HTTP.
     pub(super) fn handshake(&self) -> Option<Result<Arc<ServerConfig>, Broken>> {
-        let guarded = self.0.as_ref().filter(|guarded| guarded.live.speaks_tls())?;
+        let guarded = self
+            .guarded
+            .as_ref()
+            .filter(|guarded| guarded.live.speaks_tls())?;
         Some(guarded.live.tls())
     }
 
     /// The site's answer, if the request gets so far.
     pub(super) async fn answer(&self, site: &Site, request: &Parts, draining: bool) -> Response<Full<Bytes>> {
+        if self.probes_only && !PROBES.contains(&request.uri.path()) {
+            return not_found();
+        }
         let page = || site.answer(request, draining);
-        let Some(guarded) = &self.0 else {
+        let Some(guarded) = &self.guarded else {
             return page().await;
         };
         let Ok(config) = guarded.live.config() else {

@@ -2,6 +2,7 @@
 
 mod basic_auth;
 mod config;
+mod crowd;
 mod gate;
 mod listen;
 mod live;

@@ -108,3 +108,37 @@ fn compress(plain: &[u8]) -> Bytes {
     let compressed = encoder.write_all(plain).and_then(|()| encoder.finish());
     Bytes::from(compressed.expect("a Vec takes everything"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::UnixMillis;
+    use crate::telemetry::BUILD;
+
+    fn pages() -> Pages {
+        let telemetry = Arc::new(Telemetry::new(BUILD).unwrap());
+        Pages::new(Arc::default(), telemetry, Clock::starting_at(UnixMillis(0)))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_asks_within_a_second_gets_the_same_buffer() {
+        let pages = pages();
+        for format in Format::ALL {
+            let first = pages.plain(format).await;
+            let compressed = pages.compressed(format).await;
+            tokio::time::advance(Duration::from_millis(999)).await;
+            assert_eq!(pages.plain(format).await.as_ptr(), first.as_ptr());
+            assert_eq!(pages.compressed(format).await.as_ptr(), compressed.as_ptr());
+            tokio::time::advance(Duration::from_millis(1)).await;
+            assert_ne!(pages.plain(format).await.as_ptr(), first.as_ptr());
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_formats_have_pages_of_their_own() {
+        let pages = pages();
+        let text = pages.plain(Format::Text).await;
+        let openmetrics = pages.plain(Format::OpenMetrics).await;
+        assert!(!text.ends_with(b"# EOF\n") && openmetrics.ends_with(b"# EOF\n"));
+    }
+}

@@ -21,6 +21,12 @@ use crate::host::Clock;
 use crate::store::{AccountState, Snapshot, Store};
 use crate::telemetry::{Build, Telemetry};
 
+const HEALTHY: &str = "/-/healthy";
+const READY: &str = "/-/ready";
+
+/// What may be asked where everything else is guarded.
+pub(super) const PROBES: [&str; 2] = [HEALTHY, READY];
+
 /// Where the configuration is reloaded, by POST alone.
 const RELOAD: &str = "/-/reload";
 
@@ -123,7 +129,7 @@ impl Site {
             };
         }
         let Some(route) = self.route(path) else {
-            return plain(StatusCode::NOT_FOUND, "There is nothing at this path.\n");
+            return not_found();
         };
         if method != Method::GET && method != Method::HEAD {
             return refusal("Only GET and HEAD work here.\n", "GET, HEAD");
@@ -143,8 +149,8 @@ impl Site {
     fn route(&self, path: &str) -> Option<Route> {
         match path {
             "/" => Some(Route::Status),
-            "/-/healthy" => Some(Route::Healthy),
-            "/-/ready" => Some(Route::Ready),
+            HEALTHY => Some(Route::Healthy),
+            READY => Some(Route::Ready),
             other if other == self.telemetry_path.0 => Some(Route::Metrics),
             _ => None,
         }
@@ -218,6 +224,10 @@ fn readiness(snapshot: &Snapshot) -> Response<Full<Bytes>> {
         StatusCode::SERVICE_UNAVAILABLE,
         format!("Not ready: {}.\n", waits.join("; ")),
     )
+}
+
+pub(super) fn not_found() -> Response<Full<Bytes>> {
+    plain(StatusCode::NOT_FOUND, "There is nothing at this path.\n")
 }
 
 fn refusal(text: &'static str, allowed: &'static str) -> Response<Full<Bytes>> {

@@ -23,6 +23,7 @@ use tokio::task::{JoinError, JoinSet};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
+use super::crowd::{Crowd, Place};
 use super::gate::Gate;
 use super::listen::Listeners;
 use super::routes::Site;
@@ -38,8 +39,17 @@ const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Requests of one HTTP/2 connection that are served at a time.
 const MOST_STREAMS: u32 = 16;
 
-/// Connections served at a time, well below the usual limit of 1,024 open files. Others wait with the system.
+/// Connections served at a time, well below the usual limit of 1,024 open files. One more, and another has to leave.
 const MOST_CONNECTIONS: usize = 512;
+
+/// Connections on their way out while others come in. With more, newcomers wait with the system.
+const MOST_LEAVING: usize = 64;
+
+/// How long a connection may take to send an answer, counted from the question on, and then to ask the next one.
+const LONGEST_PAUSE: Duration = Duration::from_secs(30 + HEAD_TIMEOUT.as_secs());
+
+/// How often it is looked for connections that take longer.
+const TIDY: Duration = Duration::from_secs(10);
 
 /// How long requests in flight may take to end once we stop.
 const DRAIN: Duration = Duration::from_secs(5);
@@ -66,15 +76,28 @@ pub async fn serve(listeners: Listeners, site: Arc<Site>, gate: Arc<Gate>, stop:
         gate,
         stop: stop.clone(),
     };
-    let graceful = GracefulShutdown::new();
+    let (graceful, crowd) = (GracefulShutdown::new(), Crowd::default());
     let mut connections = JoinSet::new();
+    let mut tidy = tokio::time::interval(TIDY);
     loop {
         tokio::select! {
             biased;
             () = stop.cancelled() => break,
             Some(ended) = connections.join_next() => report(ended),
-            stream = accept(&listeners), if connections.len() < MOST_CONNECTIONS => {
-                connections.spawn(server.clone().connection(stream, graceful.watcher()));
+            _ = tidy.tick() => crowd.tidy(LONGEST_PAUSE),
+            stream = accept(&listeners), if connections.len() < MOST_CONNECTIONS + MOST_LEAVING => {
+                if connections.len() >= MOST_CONNECTIONS {
+                    crowd.make_room();
+                }
+                let place = Arc::new(crowd.join());
+                let leave = place.leave.clone();
+                let connection = server.clone().connection(stream, graceful.watcher(), place);
+                connections.spawn(async move {
+                    tokio::select! {
+                        ended = connection => ended,
+                        () = leave.cancelled() => Err("it had to leave".into()),
+                    }
+                });
             }
         }
     }
@@ -85,9 +108,9 @@ pub async fn serve(listeners: Listeners, site: Arc<Site>, gate: Arc<Gate>, stop:
 
 impl Server {
     /// Serves one connection to its end.
-    async fn connection(self, stream: TcpStream, watcher: Watcher) -> Ended {
+    async fn connection(self, stream: TcpStream, watcher: Watcher, place: Arc<Place>) -> Ended {
         let tls = match self.gate.handshake() {
-            None => return self.http1(stream, watcher).await,
+            None => return self.http1(stream, watcher, place).await,
             Some(tls) => tls.map_err(|_| "no TLS while the web configuration is broken")?,
         };
         let handshake = tokio::time::timeout(HANDSHAKE_TIMEOUT, TlsAcceptor::from(tls).accept(stream));
@@ -96,9 +119,9 @@ impl Server {
             () = self.stop.cancelled() => return Ok(()),
         };
         if stream.get_ref().1.alpn_protocol() == Some(H2) {
-            self.http2(stream, watcher).await
+            self.http2(stream, watcher, place).await
         } else {
-            self.http1(stream, watcher).await
+            self.http1(stream, watcher, place).await
         }
     }
 
@@ -106,8 +129,12 @@ impl Server {
         self,
         stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
         watcher: Watcher,
+        place: Arc<Place>,
     ) -> Ended {
-        let service = service_fn(|request| self.answer(request));
+        let service = service_fn(|request| {
+            place.asked();
+            self.answer(request)
+        });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(HEAD_TIMEOUT)
@@ -119,12 +146,14 @@ impl Server {
         self,
         stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
         watcher: Watcher,
+        place: Arc<Place>,
     ) -> Ended {
         let asked = Arc::new(Notify::new());
         let service = {
             let asked = Arc::clone(&asked);
             service_fn(move |request| {
                 asked.notify_one();
+                place.asked();
                 let server = self.clone();
                 async move { server.answer(request).await }
             })

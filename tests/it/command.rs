@@ -18,6 +18,7 @@ fn help_names_every_flag_and_the_exit_codes() {
         "--log.format",
         "check",
         "once",
+        "healthcheck",
         "Exit codes",
     ] {
         assert!(help.contains(text), "{text} is not in\n{help}");

@@ -1,15 +1,20 @@
 //! The integration tests; the list below is their table of contents.
 #![allow(clippy::unwrap_used, missing_docs)]
 
+mod alertmanager;
+mod alerts;
 mod browser;
+mod chart;
 mod clocks;
 mod command;
 mod config;
 mod credentials;
 mod credentials_cache;
 mod credentials_page;
+mod dashboards;
 mod discovery;
 mod exposition;
+mod fleet;
 mod http;
 mod invariants;
 mod layers;
@@ -23,11 +28,14 @@ mod prometheus;
 mod ram_policy;
 mod reload;
 mod restart;
+mod scrapes;
 mod secrets;
+mod service;
 mod sessions;
 mod signing;
 mod simulator;
 mod support;
+mod systemd;
 mod throttling;
 mod trouble;
 mod web;

@@ -1,0 +1,151 @@
+//! Who is connected, and who has to leave when there is no room: a crowd of slow clients must not keep a scrape out.
+//!
+//! First leaves who has asked for nothing yet, then whoever asked longest ago; a client that reads as slowly as it likes
+//! leaves in the end, room or not.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+/// Everybody who is connected.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Crowd(Arc<Mutex<Members>>);
+
+#[derive(Debug, Default)]
+struct Members {
+    /// Who leaves first comes first.
+    leaving: BTreeMap<Rank, CancellationToken>,
+    arrived: u64,
+}
+
+/// Whether it has asked for anything, since when it has not asked again, and its number.
+type Rank = (bool, Instant, u64);
+
+/// One connection's place, given back when it is dropped.
+#[derive(Debug)]
+pub(super) struct Place {
+    crowd: Crowd,
+    rank: Mutex<Rank>,
+    /// Cancelled when the connection has to leave.
+    pub(super) leave: CancellationToken,
+}
+
+impl Crowd {
+    pub(super) fn join(&self) -> Place {
+        let leave = CancellationToken::new();
+        let mut members = self.lock();
+        members.arrived += 1;
+        let rank = (false, Instant::now(), members.arrived);
+        members.leaving.insert(rank, leave.clone());
+        Place {
+            crowd: self.clone(),
+            rank: Mutex::new(rank),
+            leave,
+        }
+    }
+
+    /// Sends the first away.
+    pub(super) fn make_room(&self) {
+        if let Some((_, leave)) = self.lock().leaving.pop_first() {
+            leave.cancel();
+        }
+    }
+
+    /// Sends everybody away who has asked for nothing for so long.
+    pub(super) fn tidy(&self, longest: Duration) {
+        let now = Instant::now();
+        self.lock().leaving.retain(|(_, since, _), leave| {
+            let stays = now - *since < longest;
+            if !stays {
+                leave.cancel();
+            }
+            stays
+        });
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Members> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Place {
+    /// The connection asks for something.
+    pub(super) fn asked(&self) {
+        let mut rank = self.rank.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut members = self.crowd.lock();
+        // Who was sent away already does not come back.
+        if let Some(leave) = members.leaving.remove(&rank) {
+            *rank = (true, Instant::now(), rank.2);
+            members.leaving.insert(*rank, leave);
+        }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let rank = self.rank.lock().unwrap_or_else(PoisonError::into_inner);
+        self.crowd.lock().leaving.remove(&rank);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn left(places: &[&Place]) -> Vec<bool> {
+        places.iter().map(|place| place.leave.is_cancelled()).collect()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_has_asked_for_nothing_leaves_before_whoever_has_and_the_oldest_of_them_first() {
+        let crowd = Crowd::default();
+        let (silent, asker, later) = (crowd.join(), crowd.join(), crowd.join());
+        asker.asked();
+        crowd.make_room();
+        assert_eq!(left(&[&silent, &asker, &later]), [true, false, false]);
+        crowd.make_room();
+        assert_eq!(left(&[&asker, &later]), [false, true]);
+        crowd.make_room();
+        assert_eq!(left(&[&asker]), [true]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_asks_again_is_the_last_to_leave() {
+        let crowd = Crowd::default();
+        let (first, second) = (crowd.join(), crowd.join());
+        for place in [&first, &second, &first] {
+            tokio::time::advance(Duration::from_secs(1)).await;
+            place.asked();
+        }
+        crowd.make_room();
+        assert_eq!(left(&[&first, &second]), [false, true]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_place_that_was_given_back_is_nobodys() {
+        let crowd = Crowd::default();
+        let stays = crowd.join();
+        stays.asked();
+        drop(crowd.join());
+        crowd.make_room();
+        assert_eq!(left(&[&stays]), [true]);
+        stays.asked();
+        assert!(crowd.lock().leaving.is_empty(), "it came back");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_does_nothing_for_long_leaves_though_there_is_room() {
+        let crowd = Crowd::default();
+        let idle = crowd.join();
+        tokio::time::advance(Duration::from_secs(60)).await;
+        let new = crowd.join();
+        crowd.tidy(Duration::from_secs(70));
+        assert_eq!(left(&[&idle, &new]), [false, false]);
+        tokio::time::advance(Duration::from_secs(10)).await;
+        crowd.tidy(Duration::from_secs(70));
+        assert_eq!(left(&[&idle, &new]), [true, false]);
+    }
+}
