@@ -70,10 +70,10 @@ fn a_dozen() -> Vec<Told> {
         .collect();
     dozen[1].failure = Some(failure(Reason::Timeout, "no answer within 10 seconds"));
     dozen[1].seen = 95;
-    dozen[6].failure = failure(
+    dozen[6].failure = Some(failure(
         Reason::Forbidden,
         "Forbidden.RAM: this key may not make this call; allow yundun-cert:GetCAInstanceStatus",
-    );
+    ));
     dozen[11].status = None;
     dozen
 }
