@@ -185,10 +185,6 @@ async fn looked_at(name: &'static str, instances: &[Told]) -> Output {
 
 #[tokio::test]
 #[ignore = "needs Chromium and Playwright, see tests/run"]
-#[expect(
-    clippy::print_stdout,
-    reason = "how long the page took, for whoever runs it with --nocapture"
-)]
 async fn in_a_browser_the_page_sorts_filters_and_keeps_to_itself_whatever_is_on_it() {
     for (name, instances) in [
         ("dozen", a_dozen()),
@@ -203,6 +199,5 @@ async fn in_a_browser_the_page_sorts_filters_and_keeps_to_itself_whatever_is_on_
         assert!(output.status.success(), "{name}: {said}{complaint}");
         let promised = format!("{} instances: all as promised", instances.len());
         assert!(said.starts_with(&promised), "{name}: {said}");
-        print!("{said}");
     }
 }
