@@ -1,8 +1,10 @@
-//! What of an account outlives a configuration: its budgets, its credentials, and what is known of its clock.
+//! What of an account outlives a configuration: its budgets, its credentials, its schedule, and what is known of its
+//! clock.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::aliyun::budget::Budget;
@@ -12,8 +14,9 @@ use crate::aliyun::exchange::Exchange;
 use crate::aliyun::skew::Skew;
 use crate::config::{Account, Config};
 use crate::host::Host;
+use crate::model::InstanceId;
 use crate::pca::{self, Endpoints, Pca};
-use crate::poll::Discovery;
+use crate::poll::{Discovery, Schedule};
 use crate::telemetry::Telemetry;
 
 /// Calls of STS in any second. A chain of two roles needs two at a time, and more are never needed: sessions last a
@@ -27,6 +30,10 @@ pub(super) struct Lasting {
     pub(super) status_budget: Budget,
     /// When calls of the list may go.
     pub(super) list_budget: Budget,
+    /// When each instance is polled.
+    pub(super) schedule: Arc<Mutex<Schedule<InstanceId>>>,
+    /// Whoever polls is told of other instances, and of what becomes of calls that were under way at a reload.
+    pub(super) changed: Arc<Notify>,
     /// The calls, as the last configuration wants them.
     pub(super) pca: Pca,
     /// What instances were last looked for by.
@@ -45,10 +52,13 @@ impl Lasting {
         claims: &Arc<Claims>,
     ) -> Self {
         let (slots, timeout) = (account.requests_per_second, config.poll.timeout);
-        let budget = || Budget::new(slots, timeout, Instant::now());
+        let now = Instant::now();
+        let budget = || Budget::new(slots, timeout, now);
         Self {
             status_budget: budget(),
             list_budget: budget(),
+            schedule: Arc::new(Mutex::new(Schedule::new([], config.poll.interval, slots, now))),
+            changed: Arc::default(),
             pca: Pca(client(account, timeout, host, telemetry, claims, Skew::default())),
             discovery: account.discovery.clone(),
             made_for: (account.credentials.clone(), timeout),

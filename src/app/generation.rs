@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -94,7 +93,6 @@ impl Accounts {
             let region = found.finding.region.as_deref();
             Some(Arc::new(discovery.target(&account.name, id, region)))
         });
-        let changed = Arc::new(Notify::new());
         let discoverer = discovery.map(|discovery| {
             let discoverer = Discoverer {
                 account: account.name.clone(),
@@ -106,7 +104,7 @@ impl Accounts {
                 store: Arc::clone(&self.store),
                 telemetry: Arc::clone(telemetry),
                 host: host.clone(),
-                changed: Arc::clone(&changed),
+                changed: Arc::clone(&lasting.changed),
             };
             let last = self
                 .store
@@ -127,7 +125,8 @@ impl Accounts {
                 store: Arc::clone(&self.store),
                 telemetry: Arc::clone(telemetry),
                 host: host.clone(),
-                changed,
+                schedule: Arc::clone(&lasting.schedule),
+                changed: Arc::clone(&lasting.changed),
             },
             discoverer,
         }

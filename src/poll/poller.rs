@@ -1,7 +1,7 @@
 //! The loop of one account: wait for what is due and for a slot, poll, record, log what changed.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Notify;
@@ -44,7 +44,9 @@ pub struct Poller {
     pub telemetry: Arc<Telemetry>,
     /// Randomness.
     pub host: Host,
-    /// The store has other instances than before.
+    /// When each is polled. It goes on from one configuration's poller to the next's, and with it every retry.
+    pub schedule: Arc<Mutex<Schedule<InstanceId>>>,
+    /// The store has other instances than before, or a poller that was stopped has changed the schedule.
     pub changed: Arc<Notify>,
 }
 
@@ -67,7 +69,6 @@ type Targets = BTreeMap<InstanceId, (Arc<Target>, Option<UnixMillis>)>;
 struct Running {
     poller: Poller,
     targets: Targets,
-    schedule: Schedule<InstanceId>,
     flights: JoinSet<Landed>,
     /// Which flight is whose, to know it even if it panics.
     in_flight: HashMap<Id, InstanceId>,
@@ -84,16 +85,17 @@ impl Poller {
         let now = Instant::now();
         let targets = self.targets();
         let turns = self.turns(&targets, now);
-        let schedule = Schedule::new(turns, self.interval, self.requests_per_second, now);
-        let schedule = match until {
-            Until::Stopped => schedule,
-            Until::Settled => schedule.single_round(),
+        let report = {
+            let mut schedule = self.schedule();
+            schedule.reconfigure(turns, self.interval, self.requests_per_second, now);
+            if until == Until::Settled {
+                schedule.make_single_round();
+            }
+            Report::new((!schedule.all_heard()).then_some(now))
         };
-        let report = Report::new((!schedule.all_heard()).then_some(now));
         let mut running = Running {
             poller: self,
             targets,
-            schedule,
             flights: JoinSet::new(),
             in_flight: HashMap::new(),
             duplicated: BTreeSet::new(),
@@ -104,7 +106,12 @@ impl Poller {
         running.poll(until, &stop).await;
         while let Some(landed) = running.flights.join_next_with_id().await {
             running.land(landed);
+            running.poller.changed.notify_one();
         }
+    }
+
+    fn schedule(&self) -> MutexGuard<'_, Schedule<InstanceId>> {
+        self.schedule.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The account's instances.
@@ -130,33 +137,42 @@ impl Poller {
 
 impl Running {
     async fn poll(&mut self, until: Until, stop: &CancellationToken) {
-        while until == Until::Stopped || !self.schedule.settled() {
-            let due = self.schedule.due();
+        while until == Until::Stopped || !self.poller.schedule().settled() {
+            let due = self.poller.schedule().due();
             let changed = Arc::clone(&self.poller.changed);
             tokio::select! {
                 biased;
                 () = stop.cancelled() => return,
                 Some(landed) = self.flights.join_next_with_id() => self.land(landed),
                 slot = slot_when_due(&self.poller.budget, due) => self.start(slot, due, stop),
-                () = changed.notified() => self.retarget(),
+                () = changed.notified() => self.retarget(stop),
                 () = sleep(GROWTH_STEP), if self.report.slowed() => self.measure(),
             }
         }
     }
 
     /// Takes over the instances that there are now.
-    fn retarget(&mut self) {
+    fn retarget(&mut self, stop: &CancellationToken) {
         let now = Instant::now();
         self.targets = self.poller.targets();
         let turns = self.poller.turns(&self.targets, now);
-        self.schedule.set_targets(turns, now);
+        if let Some(mut schedule) = self.plan(stop) {
+            schedule.set_targets(turns, now);
+        }
         self.duplicated.retain(|id| self.targets.contains_key(id));
         self.measure();
     }
 
+    /// The schedule, unless it is the next poller's by now, and with it the say which targets there are.
+    fn plan(&self, stop: &CancellationToken) -> Option<MutexGuard<'_, Schedule<InstanceId>>> {
+        let schedule = self.poller.schedule();
+        (!stop.is_cancelled()).then_some(schedule)
+    }
+
     fn start(&mut self, slot: Slot, due: Option<Instant>, stop: &CancellationToken) {
         let now = Instant::now();
-        let target = self.schedule.take(now).and_then(|id| self.targets.get(&id));
+        let taken = self.plan(stop).and_then(|mut schedule| schedule.take(now));
+        let target = taken.and_then(|id| self.targets.get(&id));
         let Some((target, _)) = target.cloned() else {
             slot.unused();
             return;
@@ -199,7 +215,7 @@ impl Running {
                     return;
                 };
                 error!(account = %self.poller.account, instance_id = %id, "a poll panicked, please report it");
-                self.schedule.done(&id, Instant::now(), |_| None);
+                self.poller.schedule().done(&id, Instant::now(), |_| None);
                 let failure = Failure {
                     reason: Reason::Other,
                     detail: "a defect in this exporter".to_owned(),
@@ -209,19 +225,16 @@ impl Running {
         }
         self.measure();
         self.report.clocks(&self.poller);
-        self.report.first_round(&self.poller, &self.schedule);
+        self.report
+            .first_round(&self.poller, self.poller.schedule().all_heard());
     }
 
     fn record(&mut self, id: &InstanceId, result: Result<Answer, CallError>) {
+        // What was to be tried again at once was tried already.
+        let later = result.as_ref().is_err_and(|error| error.retry() == Retry::Later);
         let random = &self.poller.host.random;
-        self.schedule.done(id, Instant::now(), |made| match &result {
-            Ok(_) => None,
-            Err(error) => match error.retry() {
-                Retry::Later => retry::delay(made, random.fraction()),
-                // At once it was tried already.
-                Retry::Never | Retry::AtOnce => None,
-            },
-        });
+        let delay = |made| later.then(|| retry::delay(made, random.fraction())).flatten();
+        self.poller.schedule().done(id, Instant::now(), delay);
         let outcome = match result {
             Ok(answer) => {
                 self.note_duplicate(id, answer.duplicated);
@@ -268,8 +281,9 @@ impl Running {
     /// Takes over what the budget allows now, and shows it.
     fn measure(&mut self) {
         let capacity = self.poller.budget.capacity();
-        self.schedule.set_capacity(capacity.slots, capacity.slot_time);
-        self.report.budget(&self.poller, &self.schedule, capacity);
+        let mut schedule = self.poller.schedule();
+        schedule.set_capacity(capacity.slots, capacity.slot_time);
+        self.report.budget(&self.poller, &schedule, capacity);
     }
 }
 

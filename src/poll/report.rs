@@ -93,8 +93,8 @@ impl Report {
         }
     }
 
-    pub(super) fn first_round(&mut self, poller: &Poller, schedule: &Schedule<InstanceId>) {
-        let Some(start) = self.first_round.take_if(|_| schedule.all_heard()) else {
+    pub(super) fn first_round(&mut self, poller: &Poller, all_heard: bool) {
+        let Some(start) = self.first_round.take_if(|_| all_heard) else {
             return;
         };
         let snapshot = poller.store.snapshot();

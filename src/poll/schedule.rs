@@ -62,15 +62,31 @@ impl<K: Clone + Ord + Debug> Schedule<K> {
             in_flight: 0,
             unheard: 0,
         };
-        for (key, last_attempt) in targets {
-            schedule.add(key, last_attempt);
-        }
-        // The oldest attempt may be so young that nothing is due yet; the gap is the usual distance.
-        if let Some((Some(oldest), _)) = schedule.turns.first() {
-            let gap = schedule.gap();
-            schedule.next_turn = (*oldest + schedule.interval_in_force()).clamp(now, now + gap);
-        }
+        schedule.set_targets(targets, now);
+        schedule.aim(now);
         schedule
+    }
+
+    /// Takes over another interval, number of slots and set of targets. What is in flight stays so, and what waits for a
+    /// retry has it.
+    pub fn reconfigure(
+        &mut self,
+        targets: impl IntoIterator<Item = (K, Option<Instant>)>,
+        interval: Duration,
+        slots: u8,
+        now: Instant,
+    ) {
+        (self.interval, self.slots) = (interval, u32::from(slots.max(1)));
+        self.set_targets(targets, now);
+        self.aim(now);
+    }
+
+    /// Sets the next turn by the oldest attempt.
+    fn aim(&mut self, now: Instant) {
+        // It may be so young that nothing is due yet; the gap is the usual distance.
+        if let Some((Some(oldest), _)) = self.turns.first() {
+            self.next_turn = (*oldest + self.interval_in_force()).clamp(now, now + self.gap());
+        }
     }
 
     /// Takes over which targets there are: new ones come with their last attempt, those that left are polled no more.
@@ -114,13 +130,9 @@ impl<K: Clone + Ord + Debug> Schedule<K> {
         self.unheard -= usize::from(!place.heard);
     }
 
-    /// The same plan for one round: a target that was polled is not polled again, but for its retries.
-    #[must_use]
-    pub fn single_round(self) -> Self {
-        Self {
-            single_round: true,
-            ..self
-        }
+    /// Limits the plan to one round: a target that was polled is not polled again, but for its retries.
+    pub fn make_single_round(&mut self) {
+        self.single_round = true;
     }
 
     /// When the next poll is due; `None` while every target is in flight, or without any.
@@ -425,7 +437,8 @@ mod tests {
     #[test]
     fn a_single_round_ends_however_often_a_target_fails() {
         let start = Instant::now();
-        let mut schedule = untried(0..2, seconds(5.0), 5, start).single_round();
+        let mut schedule = untried(0..2, seconds(5.0), 5, start);
+        schedule.make_single_round();
         let mut polls = 0;
         while let Some(due) = schedule.due() {
             let key = schedule.take(due).unwrap();
@@ -494,6 +507,29 @@ mod tests {
         }
         // 300 s are one interval, in which each of the hundred has its turn.
         assert!((98..=102).contains(&polls), "{polls}");
+    }
+
+    #[test]
+    fn under_another_configuration_retries_and_flights_go_on() {
+        let start = Instant::now();
+        let mut schedule = untried(0..3, INTERVAL, 5, start);
+        let (first, second) = (start + seconds(1.0), start + seconds(2.0));
+        assert_eq!((schedule.take(first), schedule.take(second)), (Some(0), Some(1)));
+        schedule.done(&0, second, |_| Some(seconds(8.0)));
+        let now = start + seconds(3.0);
+        // The same, as anybody knows them who is told of attempts alone.
+        let known = [(0, Some(first)), (1, Some(second)), (2, None)];
+        schedule.reconfigure(known, INTERVAL * 2, 2, now);
+        assert_eq!(schedule.take(now), Some(2), "never tried comes first");
+        schedule.done(&2, now, |_| None);
+        schedule.done(&1, now, |_| Some(seconds(30.0)));
+        assert_eq!(schedule.due(), Some(second + seconds(8.0)));
+        assert_eq!(schedule.take(second + seconds(8.0)), Some(0));
+        schedule.done(&0, second + seconds(8.0), |made| {
+            assert_eq!(made, 1, "the retries are counted on");
+            None
+        });
+        assert_eq!(schedule.take(now + seconds(30.0)), Some(1));
     }
 
     #[test]

@@ -10,7 +10,10 @@ use aliyun_pca_exporter::exposition::{Format, Renderer, Scope, catalogue, text};
 use aliyun_pca_exporter::model::{AccountName, Failure, InstanceStatus, Outcome, Reason, Target, UnixMillis};
 use aliyun_pca_exporter::store::{Snapshot, Store};
 use aliyun_pca_exporter::telemetry::{Build, Telemetry};
+use prometheus::proto::MetricFamily;
 use proptest::prelude::*;
+
+use crate::official_sdk::python;
 
 const ACTION: &str = "GetCAInstanceStatus";
 
@@ -588,6 +591,34 @@ proptest! {
     }
 }
 
+/// A store in which an account's instances have been polled.
+fn store_of(account: &str, instances: &[Generated]) -> (Store, BTreeMap<String, Arc<Target>>) {
+    let store = Store::default();
+    let mut targets = BTreeMap::new();
+    for instance in instances {
+        targets.insert(
+            instance.id.clone(),
+            Arc::new(Target {
+                account: account.into(),
+                instance_id: instance.id.as_str().into(),
+                region: "cn-hangzhou".to_owned(),
+                name: instance.name.clone(),
+                labels: instance.labels.clone(),
+            }),
+        );
+    }
+    let all: Vec<_> = targets.values().cloned().collect();
+    store.set_targets(&account.into(), Duration::from_secs(300), &all);
+    for instance in instances {
+        let target = &targets[&instance.id];
+        store.record(target, Ok(instance.status.clone()), NOW);
+        if let Some(reason) = instance.failure {
+            store.record(target, failed(reason), NOW);
+        }
+    }
+    (store, targets)
+}
+
 proptest! {
     #[test]
     fn whatever_the_texts_no_series_is_doubled_and_every_text_reads_back(
@@ -595,26 +626,7 @@ proptest! {
         instances in proptest::collection::vec(generated(), 0..6),
         now in any::<i64>(),
     ) {
-        let store = Store::default();
-        let mut targets = BTreeMap::new();
-        for instance in &instances {
-            targets.insert(instance.id.clone(), Arc::new(Target {
-                account: account.as_str().into(),
-                instance_id: instance.id.as_str().into(),
-                region: "cn-hangzhou".to_owned(),
-                name: instance.name.clone(),
-                labels: instance.labels.clone(),
-            }));
-        }
-        let all: Vec<_> = targets.values().cloned().collect();
-        store.set_targets(&account.as_str().into(), Duration::from_secs(300), &all);
-        for instance in &instances {
-            let target = &targets[&instance.id];
-            store.record(target, Ok(instance.status.clone()), NOW);
-            if let Some(reason) = instance.failure {
-                store.record(target, failed(reason), NOW);
-            }
-        }
+        let (store, targets) = store_of(&account, &instances);
         let own = telemetry();
         own.start_account(&account.as_str().into(), &[ACTION], 5);
 
@@ -636,5 +648,55 @@ proptest! {
             }
             prop_assert!(of_target("aliyun_pca_instance_up").is_some());
         }
+    }
+}
+
+/// What the parsers of Prometheus' own Python client make of a page in both formats.
+fn parsed_by_python(snapshot: &Snapshot, own: &[MetricFamily], now: UnixMillis) -> Result<String, String> {
+    let folder = tempfile::tempdir().unwrap();
+    let mut files = Vec::new();
+    for format in Format::ALL {
+        let page = Renderer::new(format, Scope::Scrape).render(snapshot, own, now);
+        let file = folder.path().join(format!("{format:?}"));
+        std::fs::write(&file, page).unwrap();
+        files.push(file);
+    }
+    let output = Command::new(python())
+        .arg(concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/tests/python/page_parsers.py"
+        ))
+        .args(files)
+        .output()
+        .expect("PCA_TEST_PYTHON (or .venv/bin/python) must have tests/python/requirements.txt installed");
+    let (said, wrong) = (
+        String::from_utf8_lossy(&output.stdout).into_owned(),
+        String::from_utf8_lossy(&output.stderr).into_owned(),
+    );
+    output.status.success().then_some(said).ok_or(wrong)
+}
+
+#[test]
+#[ignore = "needs Prometheus' Python client, see tests/run"]
+fn another_parser_reads_the_same_samples_in_both_formats() {
+    let own = golden_telemetry().gather();
+    let agreed = parsed_by_python(&golden_snapshot(), &own, NOW).unwrap();
+    let samples = read(&golden_page()).unwrap().len();
+    assert_eq!(agreed, format!("{samples} samples agree\n"));
+}
+
+proptest! {
+    // Each case starts an interpreter.
+    #![proptest_config(ProptestConfig::with_cases(32))]
+    #[test]
+    #[ignore = "needs Prometheus' Python client, see tests/run"]
+    fn another_parser_reads_whatever_the_texts(
+        account in hostile_text(),
+        instances in proptest::collection::vec(generated(), 0..6),
+    ) {
+        let (store, _) = store_of(&account, &instances);
+        let own = telemetry();
+        own.start_account(&account.as_str().into(), &[ACTION], 5);
+        parsed_by_python(&store.snapshot(), &own.gather(), NOW).map_err(TestCaseError::fail)?;
     }
 }

@@ -26,7 +26,7 @@ const METRICS: [&str; 12] = [
     "poll_interval_seconds",
 ];
 
-struct Prometheus {
+pub(crate) struct Prometheus {
     url: String,
     _program: Program,
     _folder: tempfile::TempDir,
@@ -34,20 +34,11 @@ struct Prometheus {
 
 impl Prometheus {
     fn start(target: &str) -> Self {
-        let shipped = include_str!("../../deploy/prometheus/prometheus.yaml");
-        // The shipped job, at the demo's address and in a hurry.
-        let yaml = shipped
-            .replace("localhost:10065", target)
-            .replace("scrape_interval: 1m", "scrape_interval: 1s");
-        assert!(
-            yaml.contains(target) && yaml.contains(": 1s"),
-            "the shipped job has changed: {shipped}"
-        );
-        Self::with(&yaml, tempfile::tempdir().unwrap())
+        Self::with(&shipped(&[target]), tempfile::tempdir().unwrap())
     }
 
     /// With the files of `folder` beside its configuration.
-    fn with(yaml: &str, folder: tempfile::TempDir) -> Self {
+    pub(crate) fn with(yaml: &str, folder: tempfile::TempDir) -> Self {
         std::fs::write(folder.path().join("prometheus.yml"), yaml).unwrap();
         let address = format!("127.0.0.1:{}", free_port());
         let mut command = command("prometheus");
@@ -64,7 +55,7 @@ impl Prometheus {
     }
 
     /// The result of a query, once `wanted` is content with it.
-    async fn until<T>(&self, query: &str, wanted: impl Fn(&[Value]) -> Option<T>) -> T {
+    pub(crate) async fn until<T>(&self, query: &str, wanted: impl Fn(&[Value]) -> Option<T>) -> T {
         let query = aliyun_pca_exporter::aliyun::sign::encode::encode(query);
         let url = format!("{}/api/v1/query?query={query}", self.url);
         poll_until(&url, |status, text| {
@@ -75,13 +66,37 @@ impl Prometheus {
     }
 
     /// The value of a query that gives one series.
-    async fn value(&self, query: &str) -> f64 {
+    pub(crate) async fn value(&self, query: &str) -> f64 {
         self.until(query, |result| match result {
             [one] => one["value"][1].as_str()?.parse().ok(),
             _ => None,
         })
         .await
     }
+}
+
+/// The shipped job, at these addresses and in a hurry.
+pub(crate) fn shipped(targets: &[&str]) -> String {
+    let shipped = include_str!("../../deploy/prometheus/prometheus.yaml");
+    let targets = targets.join("\", \"");
+    let yaml = shipped
+        .replace("localhost:10065", &targets)
+        .replace("scrape_interval: 1m", "scrape_interval: 1s");
+    assert!(
+        yaml.contains(&targets) && yaml.contains(": 1s"),
+        "the shipped job has changed: {shipped}"
+    );
+    yaml
+}
+
+/// The demo after its first round, and the address of its metrics.
+pub(crate) fn demo() -> (Program, String) {
+    let mut command = command(env!("CARGO_BIN_EXE_demo"));
+    let mut demo =
+        Program::start(command.args(["--web.listen-address=127.0.0.1:0", "--cloud-address=127.0.0.1:0"]));
+    let address = address_in(&demo.logged("listening"));
+    demo.logged("first round complete");
+    (demo, address)
 }
 
 fn of_instance(metric: &str) -> String {
@@ -91,11 +106,7 @@ fn of_instance(metric: &str) -> String {
 #[tokio::test]
 #[ignore = "needs prometheus, see tests/run"]
 async fn prometheus_scrapes_the_demo_and_understands_every_series() {
-    let mut command = command(env!("CARGO_BIN_EXE_demo"));
-    let mut demo =
-        Program::start(command.args(["--web.listen-address=127.0.0.1:0", "--cloud-address=127.0.0.1:0"]));
-    let address = address_in(&demo.logged("listening"));
-    demo.logged("first round complete");
+    let (_demo, address) = demo();
     let prometheus = Prometheus::start(&address);
 
     let job = "{job=\"aliyun-pca\"}";

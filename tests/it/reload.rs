@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use aliyun_pca_exporter::simulator::{Delay, Instance, Key, Network, Role, World};
+use aliyun_pca_exporter::simulator::{Delay, Fault, Instance, Key, Network, Oddity, Role, World};
 
 use crate::support::{ACTION, Lab, USER, instance, sleep, world, yaml};
 
@@ -18,6 +18,13 @@ fn world_with(ids: &[&str]) -> World {
 
 fn simple<'a>(ids: impl IntoIterator<Item = &'a str>) -> String {
     yaml("cas.aliyuncs.com", 5, "interval: 5m", ids)
+}
+
+fn answering_after(latency: Duration) -> Network {
+    Network {
+        back: Delay::between(latency, latency),
+        ..Network::default()
+    }
 }
 
 fn many(count: usize) -> Vec<String> {
@@ -69,10 +76,7 @@ async fn an_account_renamed_is_a_new_one_and_nothing_of_the_old_one_stays() {
 #[tokio::test(start_paused = true)]
 async fn calls_under_way_end_and_count_and_a_late_one_brings_nothing_back() {
     let mut lab = Lab::start(world_with(&["a", "b"]), &simple(["a"]));
-    lab.world.set_network(Network {
-        back: Delay::between(FIVE_SECONDS, FIVE_SECONDS),
-        ..Network::default()
-    });
+    lab.world.set_network(answering_after(FIVE_SECONDS));
     sleep(3).await;
     assert_eq!(lab.world.arrivals_for("a").len(), 1);
     lab.reload(&simple(["a"]));
@@ -93,6 +97,27 @@ async fn calls_under_way_end_and_count_and_a_late_one_brings_nothing_back() {
     let metrics = lab.metrics();
     assert!(!metrics.0.contains("account=\"prod\""), "{}", metrics.0);
     assert_eq!(metrics.of("b", "up"), Some(1.0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_poll_that_fails_before_a_reload_or_during_it_is_tried_again_after_it() {
+    for latency in [Duration::ZERO, FIVE_SECONDS] {
+        let world = world_with(&["a"]);
+        world.set_network(answering_after(latency));
+        world.set_fault(Fault::new(Oddity::BadGatewayHtml).next(1));
+        let mut lab = Lab::start(world, &simple(["a"]));
+        tokio::time::sleep(Duration::from_millis(2001)).await;
+        let before = lab.world.arrivals_for("a").len();
+        lab.reload(&simple(["a"]));
+        sleep(20).await;
+        let up = lab.metrics().of("a", "up");
+        let after = lab.world.arrivals_for("a").len();
+        assert_eq!(
+            (before, after, up),
+            (1, 2, Some(1.0)),
+            "with {latency:?} of latency"
+        );
+    }
 }
 
 #[tokio::test(start_paused = true)]
