@@ -4,6 +4,7 @@
 mod chart;
 mod clocks;
 mod command;
+mod compose;
 mod config;
 mod credentials;
 mod credentials_cache;
