@@ -1,8 +1,9 @@
 //! The last known state of every target, and the only place where polling and serving meet.
 //!
 //! A failure never drops, zeroes or changes a fact: it stands beside the facts that were seen before it. `targets` says
-//! which instances there are, `snapshot` what a reader sees, `file` what outlives the process.
+//! which instances there are, `account` what is told of an account as a whole, `snapshot` what a reader sees, `file` what outlives the process.
 
+mod account;
 mod file;
 mod instance;
 mod snapshot;
@@ -14,6 +15,7 @@ use std::time::Duration;
 
 use crate::model::{AccountName, InstanceId, Outcome, Reason, Target, UnixMillis};
 
+pub use account::{BudgetState, CredentialsState};
 pub use file::StateError;
 pub use instance::{Facts, Finding, Found, InstanceState, Source};
 pub use snapshot::{AccountState, Snapshot};
@@ -50,6 +52,9 @@ struct State {
 struct Account {
     interval: Duration,
     skew_millis: i64,
+    measured_skew_millis: Option<i64>,
+    budget: Option<BudgetState>,
+    credentials: Option<CredentialsState>,
     /// Instances are to be found.
     discovers: bool,
     /// And that has not been tried yet.
@@ -142,9 +147,14 @@ impl Store {
                     name: name.clone(),
                     interval: account.interval,
                     skew_millis: account.skew_millis,
+                    measured_skew_millis: account.measured_skew_millis,
+                    budget: account.budget,
+                    credentials: account.credentials.clone(),
                     waiting: !account.instances.is_empty()
                         && !account.instances.values().any(|instance| instance.tried()),
+                    discovers: account.discovers,
                     undiscovered: account.undiscovered,
+                    discovered: account.discovered,
                 })
                 .collect(),
             instances: state

@@ -225,6 +225,7 @@ impl Running {
         }
         self.measure();
         self.report.clocks(&self.poller);
+        Report::credentials(&self.poller);
         self.report
             .first_round(&self.poller, self.poller.schedule().all_heard());
     }

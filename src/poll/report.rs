@@ -1,4 +1,4 @@
-//! What is shown and logged of an account as a whole: its budget, its clock, its first round. Not of its instances.
+//! What is shown and logged of an account as a whole: its budget, its clock, its credentials, its first round. Not of its instances.
 //!
 //! Each is logged when it changes, not every time that it is looked at.
 
@@ -8,6 +8,7 @@ use tracing::{info, warn};
 use super::{Poller, Schedule};
 use crate::aliyun::budget::Capacity;
 use crate::model::InstanceId;
+use crate::store::{BudgetState, CredentialsState};
 
 /// The demand below which an overfull budget counts as sufficient again, so that the log does not flap.
 const SUFFICIENT: f64 = 0.9;
@@ -45,7 +46,16 @@ impl Report {
         let (demand, interval) = (schedule.demand(), schedule.interval_in_force());
         poller.telemetry.set_budget(account, capacity.rate, demand);
         poller.store.set_interval(account, interval);
-        let slowed = capacity.rate < f64::from(poller.requests_per_second);
+        let limit = poller.requests_per_second;
+        poller.store.set_budget(
+            account,
+            BudgetState {
+                limit,
+                rate: capacity.rate,
+                demand,
+            },
+        );
+        let slowed = capacity.rate < f64::from(limit);
         if slowed != std::mem::replace(&mut self.slowed, slowed) {
             if slowed {
                 warn!(
@@ -76,6 +86,7 @@ impl Report {
         let (account, skew) = (&poller.account, &poller.pca.0.exchange.skew);
         if let Some(millis) = skew.measured() {
             poller.telemetry.set_clock_skew(account, seconds(millis));
+            poller.store.set_measured_skew(account, millis);
         }
         let applied = skew.applied();
         poller.store.set_skew(account, applied);
@@ -91,6 +102,12 @@ impl Report {
                 info!(%account, "this machine's clock is right again");
             }
         }
+    }
+
+    pub(super) fn credentials(poller: &Poller) {
+        let origin = poller.pca.0.credentials.origin();
+        let credentials = origin.map(|(provider, expires)| CredentialsState { provider, expires });
+        poller.store.set_credentials(&poller.account, credentials);
     }
 
     pub(super) fn first_round(&mut self, poller: &Poller, all_heard: bool) {

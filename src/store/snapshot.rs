@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::InstanceState;
+use super::{BudgetState, CredentialsState, InstanceState};
 use crate::model::{AccountName, UnixMillis};
 
 /// The state at one moment. Cheap: it shares every instance's state with the store.
@@ -24,10 +24,20 @@ pub struct AccountState {
     pub interval: Duration,
     /// Local clock minus the true time in milliseconds, where the API insisted that they differ.
     pub skew_millis: i64,
+    /// Local clock minus the API's in milliseconds, as last measured; corrected only if the field above says so.
+    pub measured_skew_millis: Option<i64>,
+    /// What its calls may take and need, once it is polled.
+    pub budget: Option<BudgetState>,
+    /// Where its credentials came from, once it has had some.
+    pub credentials: Option<CredentialsState>,
     /// The account has instances, and none of them has had an outcome yet.
     pub waiting: bool,
-    /// Instances are to be found, and that has not been tried yet.
+    /// Instances are to be found.
+    pub discovers: bool,
+    /// And that has not been tried yet.
     pub undiscovered: bool,
+    /// When everything was last found that there is.
+    pub discovered: Option<UnixMillis>,
 }
 
 impl Snapshot {

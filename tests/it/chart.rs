@@ -104,15 +104,22 @@ fn all_renderings() -> Vec<(String, String)> {
     charts.chain([(KUSTOMIZATION.to_owned(), kustomized())]).collect()
 }
 
-/// The files of rules that are shipped.
+/// The files of rules that are shipped, every expression as a text: the operator's schema takes no fraction.
 fn rules() -> Vec<(String, Value)> {
     let files = std::fs::read_dir("deploy/prometheus").unwrap();
     let files = files.map(|file| file.unwrap().path());
     let mut rules: Vec<_> = files
         .filter_map(|path| {
             let name = path.file_stem()?.to_str()?.to_owned();
-            let file: Value = serde_yaml::from_str(&std::fs::read_to_string(&path).ok()?).ok()?;
-            file.get("groups").map(|groups| (name, groups.clone()))
+            let mut file: Value = serde_yaml::from_str(&std::fs::read_to_string(&path).ok()?).ok()?;
+            for group in file.get_mut("groups")?.as_array_mut()? {
+                for rule in group["rules"].as_array_mut()? {
+                    if rule["expr"].is_number() {
+                        rule["expr"] = json!(rule["expr"].to_string());
+                    }
+                }
+            }
+            Some((name, file["groups"].take()))
         })
         .collect();
     rules.sort_by(|(one, _), (other, _)| one.cmp(other));

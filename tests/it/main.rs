@@ -1,6 +1,9 @@
 //! The integration tests; the list below is their table of contents.
 #![allow(clippy::unwrap_used, missing_docs)]
 
+mod alertmanager;
+mod alerts;
+mod browser;
 mod chart;
 mod clocks;
 mod command;

@@ -65,6 +65,29 @@ async fn a_day_of_quarter_hour_sessions_fails_no_poll_and_asks_sts_hardly_more_t
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_store_tells_what_the_account_may_call_by_which_clock_and_with_whose_key() {
+    let (lab, _) = lab(100);
+    let account = || lab.daemon.store.snapshot().accounts.remove(0);
+    assert_eq!(account().credentials, None, "before the first call");
+    sleep(600).await;
+    let account = account();
+    let budget = account.budget.unwrap();
+    assert_eq!((budget.limit, budget.rate.to_string().as_str()), (5, "5"));
+    // 100 calls in 300 seconds of five slots that each is held for one, since the cloud here answers at once.
+    assert!(
+        (budget.demand - 100.0 / 1500.0).abs() < 0.001,
+        "{}",
+        budget.demand
+    );
+    let skew = account.measured_skew_millis.unwrap();
+    assert!(skew.abs() <= 1000, "{skew} ms");
+    let credentials = account.credentials.unwrap();
+    assert_eq!(credentials.provider, "assume_role over access_key");
+    let left = credentials.expires.unwrap().seconds_since(lab.host.clock.now());
+    assert!((300.0..=900.0).contains(&left), "{left} s of a session of 900");
+}
+
+#[tokio::test(start_paused = true)]
 async fn with_sts_down_for_20_minutes_polls_go_on_until_the_session_ends_and_recover_without_a_restart() {
     let (lab, ids) = lab(100);
     sleep(DAY / 2).await;

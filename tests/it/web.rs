@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use aliyun_pca_exporter::host::Clock;
 use aliyun_pca_exporter::model::{Failure, InstanceStatus, Outcome, Reason, Target, UnixMillis};
-use aliyun_pca_exporter::store::Store;
+use aliyun_pca_exporter::store::{BudgetState, CredentialsState, Store};
 use aliyun_pca_exporter::telemetry::{Build, Telemetry};
 use aliyun_pca_exporter::web::{self, BindError, Gate, ListenAddress, Listeners, Site};
 use base64::Engine as _;
@@ -17,7 +17,7 @@ use tokio::net::{TcpSocket, TcpStream};
 use tokio_util::sync::CancellationToken;
 
 /// 2025-12-16T00:00:00Z.
-const NOW: UnixMillis = UnixMillis::from_seconds(1_765_843_200);
+pub(crate) const NOW: UnixMillis = UnixMillis::from_seconds(1_765_843_200);
 
 const BUILD: Build = Build {
     version: "1.2.3",
@@ -25,16 +25,27 @@ const BUILD: Build = Build {
     rustc: "1.95.0",
 };
 
+/// Texts that would be more than texts on a page that is not careful.
+pub(crate) const HOSTILE: [&str; 7] = [
+    "<script>alert(1)</script>",
+    "\"><img src=x onerror=alert(1)>",
+    "' onmouseover='alert(1)",
+    "</td></table></style></script>",
+    "&lt;b&gt; &amp; {{ 7 * 7 }} {% raw %}",
+    "\u{202e}gpj.exe\u{2066} שלום مرحبا",
+    "👩‍👩‍👧‍👦 🔑",
+];
+
 /// A server that is about to run; `while_serving` runs it beside the client.
-struct Server {
+pub(crate) struct Server {
     listeners: Listeners,
-    store: Arc<Store>,
+    pub(crate) store: Arc<Store>,
     telemetry_path: &'static str,
     stop: CancellationToken,
 }
 
 impl Server {
-    async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         Self::start_on(&["127.0.0.1:0"]).await
     }
 
@@ -52,12 +63,12 @@ impl Server {
             .set_targets(&account.into(), Duration::from_secs(300), targets);
     }
 
-    fn address(&self) -> SocketAddr {
+    pub(crate) fn address(&self) -> SocketAddr {
         self.listeners.addresses()[0]
     }
 
     /// Serves while `client` runs, then stops, and waits for the end.
-    async fn while_serving<T>(self, client: impl Future<Output = T>) -> T {
+    pub(crate) async fn while_serving<T>(self, client: impl Future<Output = T>) -> T {
         let telemetry = Arc::new(Telemetry::new(BUILD).unwrap());
         let site = Site::new(
             self.store,
@@ -520,6 +531,11 @@ async fn the_page_shows_what_is_known_soonest_end_first() {
     server.store.record(&targets[3], ending(None, None), seen);
     let failure = failed(Reason::Timeout, "no answer within 10 seconds");
     server.store.record(&targets[1], failure, seen);
+    server.store.attempt(&targets[1], seen);
+    // 17 minutes, of which 4 and a half are over.
+    server
+        .store
+        .set_interval(&"prod".into(), Duration::from_secs(1020));
     let address = server.address();
 
     let page = server.while_serving(get(address, "/")).await.body;
@@ -531,16 +547,58 @@ async fn the_page_shows_what_is_known_soonest_end_first() {
     for words in [
         "SUB_ROOT",
         "USED",
-        "2025-12-123 days ago",
-        "2026-07-04in 200 days",
-        "3 of 10",
+        "3 days ago2025-12-12",
+        "200 days2026-07-04",
+        "30 %3 of 10",
         "4 minutes ago",
+        "in 12 minutes",
         "timeout no answer within 10 seconds",
     ] {
         assert!(row("ended").contains(words), "{words}: {}", row("ended"));
     }
     assert!(row("untried").contains("not asked yet"), "{}", row("untried"));
-    assert!(page.contains("as of 2025-12-16T00:"), "{page}");
+    let figures = tags_and_text(between(&page, "<dl>", "</dl>")).1;
+    let figures: Vec<_> = figures.split_whitespace().collect();
+    assert_eq!(figures.join(" "), "instances5 expired1 end in 30 days1 failing1");
+    let header = tags_and_text(between(&page, "<header>", "</header>")).1;
+    assert!(header.contains("as of 2025-12-16 00:"), "{header}");
+}
+
+#[tokio::test]
+async fn the_page_shows_what_each_account_may_call_by_which_clock_and_with_whose_key() {
+    let server = Server::start().await;
+    server.polls("prod", &[target("cas-member-1", None)]);
+    server.polls("untried", &[]);
+    let (prod, store) = ("prod".into(), &server.store);
+    let budget = BudgetState {
+        limit: 5,
+        rate: 2.5,
+        demand: 0.31,
+    };
+    store.set_budget(&prod, budget);
+    store.set_measured_skew(&prod, 10_800_000);
+    let credentials = CredentialsState {
+        provider: "assume_role over env".to_owned(),
+        expires: Some(UnixMillis(in_hours(1).0 - 90_000)),
+    };
+    store.set_credentials(&prod, Some(credentials));
+    let address = server.address();
+    let page = server.while_serving(get(address, "/")).await.body;
+    let (_, accounts) = page.split_once("<h2>Accounts</h2>").unwrap();
+    let row = |name: &str| tags_and_text(between(accounts, &format!(">{name}<"), "</tr>")).1;
+    for words in [
+        "5m",
+        "5 calls a second",
+        "slowed down to 2.5",
+        "31 %",
+        "3 hours ahead",
+        "assume_role over env",
+        "in 58 minutes",
+        "off",
+    ] {
+        assert!(row("prod").contains(words), "{words}: {}", row("prod"));
+    }
+    assert!(row("untried").contains("none yet"), "{}", row("untried"));
 }
 
 #[tokio::test]
@@ -549,7 +607,7 @@ async fn the_page_links_to_metrics_and_health_and_names_its_version() {
     server.telemetry_path = "/pca&metrics";
     let address = server.address();
     let page = server.while_serving(get(address, "/")).await.body;
-    let nav = between(&page, "<nav>", "</nav>");
+    let nav = between(&page, "<nav ", "</nav>");
     for link in [
         "href=\"/pca&#38;metrics\"",
         "href=\"/-/healthy\"",
@@ -565,20 +623,29 @@ async fn the_page_links_to_metrics_and_health_and_names_its_version() {
 }
 
 #[tokio::test]
-async fn the_page_allows_its_own_style_sheet_and_nothing_else() {
+async fn the_page_allows_its_own_style_sheet_and_script_and_nothing_else() {
     let server = Server::start().await;
     let address = server.address();
     let answer = server.while_serving(get(address, "/")).await;
     assert_eq!(answer.headers["content-type"], "text/html; charset=utf-8");
     assert_eq!(answer.headers["referrer-policy"], "no-referrer");
-    let style = between(&answer.body, "<style>", "</style>");
-    let hash = base64::engine::general_purpose::STANDARD.encode(sha2::Sha256::digest(style));
+    let hash = |text: &str| base64::engine::general_purpose::STANDARD.encode(sha2::Sha256::digest(text));
     let policy = format!(
-        "default-src 'none'; style-src 'sha256-{hash}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        "default-src 'none'; style-src 'sha256-{}'; script-src 'sha256-{}'; base-uri 'none'; \
+         form-action 'none'; frame-ancestors 'none'",
+        hash(between(&answer.body, "<style>", "</style>")),
+        hash(between(&answer.body, "<script>", "</script>")),
     );
     assert_eq!(answer.headers["content-security-policy"], policy);
+    assert_eq!(answer.body.matches("<script").count(), 1);
     for forbidden in [
-        "<script", " style=", " src=", "http:", "https:", "@import", "url(",
+        " style=",
+        " src=",
+        " onclick=",
+        "http:",
+        "https:",
+        "@import",
+        "url(",
     ] {
         assert!(!answer.body.contains(forbidden), "{forbidden}");
     }
@@ -587,16 +654,8 @@ async fn the_page_allows_its_own_style_sheet_and_nothing_else() {
 #[tokio::test]
 async fn hostile_texts_stay_texts_on_the_page() {
     let long = "长".repeat(10_000);
-    let hostile = [
-        "<script>alert(1)</script>",
-        "\"><img src=x onerror=alert(1)>",
-        "' onmouseover='alert(1)",
-        "</td></table></style>",
-        "&lt;b&gt; &amp; {{ 7 * 7 }} {% raw %}",
-        "\u{202e}gpj.exe\u{2066} שלום مرحبا",
-        "👩‍👩‍👧‍👦 🔑",
-        long.as_str(),
-    ];
+    let mut hostile = HOSTILE.to_vec();
+    hostile.push(&long);
     let page_with = async |texts: &[&str]| {
         let server = Server::start().await;
         let targets: Vec<_> = texts

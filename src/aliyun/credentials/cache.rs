@@ -12,6 +12,7 @@ use tracing::{debug, info, warn};
 
 use super::fetch::Fetch;
 use super::{Claims, Credentials, CredentialsError, Provider};
+use crate::model::UnixMillis;
 
 /// The part of their life after which credentials are refreshed. A fixed time ahead would make the shortest
 /// sessions, 900 s, refresh on every call.
@@ -112,6 +113,14 @@ impl Cache {
                 let _ = self.refresh().await;
             }
         }
+    }
+
+    /// Who gave the credentials that were fetched last, and the end of a temporary key by the cloud's clock.
+    pub fn origin(&self) -> Option<(String, Option<UnixMillis>)> {
+        let state = self.lock();
+        let credentials = &state.held.as_ref()?.credentials;
+        let expires = credentials.life.map(|life| life.expires);
+        Some((credentials.provider.clone(), expires))
     }
 
     /// The API refused the token of these credentials. Returns whether the next caller gets others, which is so at
