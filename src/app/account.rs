@@ -16,7 +16,7 @@ use crate::config::{Account, Config};
 use crate::host::Host;
 use crate::model::InstanceId;
 use crate::pca::{self, Endpoints, Pca};
-use crate::poll::{Discovery, Schedule};
+use crate::poll::{Discovery, Schedule, Told};
 use crate::telemetry::Telemetry;
 
 /// Calls of STS in any second. A chain of two roles needs two at a time, and more are never needed: sessions last a
@@ -34,6 +34,8 @@ pub(super) struct Lasting {
     pub(super) schedule: Arc<Mutex<Schedule<InstanceId>>>,
     /// Whoever polls is told of other instances, and of what becomes of calls that were under way at a reload.
     pub(super) changed: Arc<Notify>,
+    /// What the log was told.
+    pub(super) told: Arc<Told>,
     /// The calls, as the last configuration wants them.
     pub(super) pca: Pca,
     /// What instances were last looked for by.
@@ -59,6 +61,7 @@ impl Lasting {
             list_budget: budget(),
             schedule: Arc::new(Mutex::new(Schedule::new([], config.poll.interval, slots, now))),
             changed: Arc::default(),
+            told: Arc::default(),
             pca: Pca(client(account, timeout, host, telemetry, claims, Skew::default())),
             discovery: account.discovery.clone(),
             made_for: (account.credentials.clone(), timeout),

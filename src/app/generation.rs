@@ -127,6 +127,7 @@ impl Accounts {
                 host: host.clone(),
                 schedule: Arc::clone(&lasting.schedule),
                 changed: Arc::clone(&lasting.changed),
+                told: Arc::clone(&lasting.told),
             },
             discoverer,
         }

@@ -16,4 +16,5 @@ pub use discoverer::Discoverer;
 pub use discovery::{Discovery, Rule};
 pub use pattern::{Pattern, Selection};
 pub use poller::{Poller, Until};
+pub use report::Told;
 pub use schedule::Schedule;

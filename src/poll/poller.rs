@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info, warn};
 
-use super::report::Report;
+use super::report::{Report, Told};
 use super::{Schedule, retry};
 use crate::aliyun::budget::{Budget, Slot};
 use crate::aliyun::error::{CallError, Retry};
@@ -48,6 +48,8 @@ pub struct Poller {
     pub schedule: Arc<Mutex<Schedule<InstanceId>>>,
     /// The store has other instances than before, or a poller that was stopped has changed the schedule.
     pub changed: Arc<Notify>,
+    /// What the log knows already.
+    pub told: Arc<Told>,
 }
 
 /// When to end, other than on request.
@@ -91,7 +93,7 @@ impl Poller {
             if until == Until::Settled {
                 schedule.make_single_round();
             }
-            Report::new((!schedule.all_heard()).then_some(now))
+            Report::new(Arc::clone(&self.told), (!schedule.all_heard()).then_some(now))
         };
         let mut running = Running {
             poller: self,

@@ -2,6 +2,10 @@
 //!
 //! Each is logged when it changes, not every time that it is looked at.
 
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
+
 use tokio::time::Instant;
 use tracing::{info, warn};
 
@@ -13,35 +17,36 @@ use crate::store::{BudgetState, CredentialsState};
 /// The demand below which an overfull budget counts as sufficient again, so that the log does not flap.
 const SUFFICIENT: f64 = 0.9;
 
-/// What the log was last told.
+/// What the log was last told of an account. It goes on from one configuration to the next.
+#[derive(Debug, Default)]
+pub struct Told {
+    overdrawn: AtomicBool,
+    /// The budget is below its full rate since the API throttled.
+    slowed: AtomicBool,
+    /// Times are corrected for a clock that is wrong.
+    corrected: AtomicBool,
+}
+
+/// What is shown and told of an account, for one poller.
 #[derive(Debug)]
 pub(super) struct Report {
-    overdrawn: bool,
-    /// The budget is below its full rate since the API throttled.
-    slowed: bool,
-    /// Times are corrected for a clock that is wrong.
-    corrected: bool,
+    told: Arc<Told>,
     /// When the first round began, until it is complete.
     first_round: Option<Instant>,
 }
 
 impl Report {
     /// `first_round` is when the first round began, if there is one.
-    pub(super) fn new(first_round: Option<Instant>) -> Self {
-        Self {
-            overdrawn: false,
-            slowed: false,
-            corrected: false,
-            first_round,
-        }
+    pub(super) fn new(told: Arc<Told>, first_round: Option<Instant>) -> Self {
+        Self { told, first_round }
     }
 
     /// The API throttles, as far as was reported.
     pub(super) fn slowed(&self) -> bool {
-        self.slowed
+        self.told.slowed.load(Relaxed)
     }
 
-    pub(super) fn budget(&mut self, poller: &Poller, schedule: &Schedule<InstanceId>, capacity: Capacity) {
+    pub(super) fn budget(&self, poller: &Poller, schedule: &Schedule<InstanceId>, capacity: Capacity) {
         let account = &poller.account;
         let (demand, interval) = (schedule.demand(), schedule.interval_in_force());
         poller.telemetry.set_budget(account, capacity.rate, demand);
@@ -56,7 +61,7 @@ impl Report {
             },
         );
         let slowed = capacity.rate < f64::from(limit);
-        if slowed != std::mem::replace(&mut self.slowed, slowed) {
+        if slowed != self.told.slowed.swap(slowed, Relaxed) {
             if slowed {
                 warn!(
                     %account,
@@ -67,8 +72,9 @@ impl Report {
                 info!(%account, "back at the full rate");
             }
         }
-        if !self.overdrawn && demand > 1.0 {
-            self.overdrawn = true;
+        let overdrawn = self.told.overdrawn.load(Relaxed);
+        if !overdrawn && demand > 1.0 {
+            self.told.overdrawn.store(true, Relaxed);
             warn!(
                 %account,
                 configured_interval = ?poller.interval,
@@ -76,13 +82,13 @@ impl Report {
                 "the budget is too small for this many instances, so each is polled less often; \
                  raise requests_per_second or the interval",
             );
-        } else if self.overdrawn && demand < SUFFICIENT {
-            self.overdrawn = false;
+        } else if overdrawn && demand < SUFFICIENT {
+            self.told.overdrawn.store(false, Relaxed);
             info!(%account, "the budget suffices again");
         }
     }
 
-    pub(super) fn clocks(&mut self, poller: &Poller) {
+    pub(super) fn clocks(&self, poller: &Poller) {
         let (account, skew) = (&poller.account, &poller.pca.0.exchange.skew);
         if let Some(millis) = skew.measured() {
             poller.telemetry.set_clock_skew(account, seconds(millis));
@@ -91,7 +97,7 @@ impl Report {
         let applied = skew.applied();
         poller.store.set_skew(account, applied);
         let corrected = applied != 0;
-        if corrected != std::mem::replace(&mut self.corrected, corrected) {
+        if corrected != self.told.corrected.swap(corrected, Relaxed) {
             if corrected {
                 warn!(
                     %account,

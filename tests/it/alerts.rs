@@ -198,7 +198,12 @@ fn the_unit_tests_of_every_rule_pass_and_fail_with_any_part_of_it_changed() {
         let (passed, output) = Mutant::none(&rules, name).test();
         assert!(passed, "{name}: {output}");
     }
-    let mutants = mutants::all(&rules);
+    for whole in ["healthy", "recorded"] {
+        let (passed, output) = promtool(Path::new("."), &["test", "rules", &unit_tests(whole)]);
+        assert!(passed, "{output}");
+    }
+    let mut mutants = mutants::of_alerts(&rules);
+    mutants.extend(mutants::of_recorded(&self::rules(RECORDED)));
     // Otherwise one that does not parse would count as found.
     let folder = tempfile::tempdir().unwrap();
     let all: Vec<&[Rule]> = mutants.iter().map(|mutant| mutant.rules.as_slice()).collect();
@@ -231,9 +236,9 @@ fn the_unit_tests_of_every_rule_pass_and_fail_with_any_part_of_it_changed() {
     );
 }
 
-/// The unit tests of an alert.
-fn unit_tests(alert: &str) -> String {
-    format!("tests/rules/{alert}.yaml")
+/// The unit tests of an alert, or of something else by name.
+fn unit_tests(name: &str) -> String {
+    format!("tests/rules/{name}.yaml")
 }
 
 /// Whether it ended well, and what it said.

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use aliyun_pca_exporter::cli::LogLevel;
 use aliyun_pca_exporter::simulator::{Delay, Fault, Instance, Key, Network, Oddity, Role, World};
 
+use crate::support::log::Log;
 use crate::support::{ACTION, Lab, USER, instance, sleep, world, yaml};
 
 const FIVE_SECONDS: Duration = Duration::from_secs(5);
@@ -295,4 +297,24 @@ async fn what_is_looked_for_no_more_has_no_series_and_what_still_is_keeps_its_ow
             .contains("aliyun_pca_discovery_last_success_timestamp_seconds{"),
         "a time for a list that nobody asks for"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_log_knows_already_is_not_said_again_after_a_reload() {
+    let (log, _guard) = Log::capture(LogLevel::Info);
+    let ids = many(100);
+    let ids: Vec<_> = ids.iter().map(String::as_str).collect();
+    let world = world_with(&ids);
+    world.set_clock_offset(-3 * 3_600_000);
+    // A budget that is too small, and a clock that is wrong.
+    let overfull = yaml("cas.aliyuncs.com", 1, "interval: 20s", ids.iter().copied());
+    let mut lab = Lab::start(world, &overfull);
+    for _ in 0..5 {
+        sleep(600).await;
+        lab.reload(&overfull);
+    }
+    sleep(600).await;
+    for said in ["clock is wrong", "the budget is too small"] {
+        assert_eq!(log.lines(said).len(), 1, "{said}: {}", log.text());
+    }
 }

@@ -1,6 +1,6 @@
 //! Alert rules with one small change each, which some unit test has to notice.
 
-use super::{Rule, file, promtool, read, unit_tests};
+use super::{ALERTS, RECORDED, Rule, file, promtool, read, unit_tests};
 
 /// A comparison; what it becomes when it is turned around; and when it takes in its boundary, or leaves it out.
 const COMPARISONS: [(&str, &str, Option<&str>); 6] = [
@@ -16,12 +16,12 @@ const AGGREGATIONS: [&str; 4] = ["max", "min", "sum", "group"];
 
 const SET_OPERATORS: [&str; 3] = ["unless", "and", "or"];
 
-/// An alert's rules and the thresholds, with one change.
+/// Rules with one change.
 pub(super) struct Mutant {
     pub(super) what: String,
     pub(super) rules: Vec<Rule>,
-    /// The alerts whose tests are to notice.
-    alerts: Vec<String>,
+    /// The unit tests that are to notice.
+    tests: Vec<String>,
 }
 
 impl Mutant {
@@ -45,19 +45,22 @@ impl Mutant {
         Self {
             what,
             rules: all.iter().filter(concerned).cloned().collect(),
-            alerts: alerts.to_vec(),
+            tests: alerts.to_vec(),
         }
     }
 
     /// Whether all tests pass, and what promtool says.
     pub(super) fn test(&self) -> (bool, String) {
         let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("alerts.yaml"), file(&[&self.rules])).unwrap();
+        std::fs::write(folder.path().join("changed.yaml"), file(&[&self.rules])).unwrap();
         let mut arguments = vec!["test", "rules"];
-        let files: Vec<_> = self.alerts.iter().map(|alert| format!("{alert}.yaml")).collect();
-        for (alert, file) in self.alerts.iter().zip(&files) {
-            let tests = read(&unit_tests(alert));
-            let tests = tests.replace("../../deploy/prometheus/alerts.yaml", "alerts.yaml");
+        let files: Vec<_> = self.tests.iter().map(|name| format!("{name}.yaml")).collect();
+        for (name, file) in self.tests.iter().zip(&files) {
+            let tests = [ALERTS, RECORDED]
+                .iter()
+                .fold(read(&unit_tests(name)), |tests, path| {
+                    tests.replace(&format!("../../{path}"), "changed.yaml")
+                });
             std::fs::write(folder.path().join(file), tests).unwrap();
             arguments.push(file);
         }
@@ -65,8 +68,25 @@ impl Mutant {
     }
 }
 
-/// Every change to every rule.
-pub(super) fn all(rules: &[Rule]) -> Vec<Mutant> {
+/// Every change to every recorded series.
+pub(super) fn of_recorded(rules: &[Rule]) -> Vec<Mutant> {
+    let mut mutants = Vec::new();
+    for (number, rule) in rules.iter().enumerate() {
+        for (what, expr) in of_expr(rule.expr()) {
+            let mut changed = rules.to_vec();
+            changed[number] = rule.with("expr", &expr);
+            mutants.push(Mutant {
+                what: format!("{}: {what}:\n{expr}", rule.text("record").unwrap()),
+                rules: changed,
+                tests: vec!["recorded".to_owned()],
+            });
+        }
+    }
+    mutants
+}
+
+/// Every change to every alert and threshold.
+pub(super) fn of_alerts(rules: &[Rule]) -> Vec<Mutant> {
     let mut mutants = Vec::new();
     for (number, rule) in rules.iter().enumerate() {
         let (alerts, changes) = match rule.text("alert") {
