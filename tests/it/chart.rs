@@ -296,6 +296,30 @@ fn the_rules_reach_the_operator_as_they_are_shipped() {
 }
 
 #[test]
+#[ignore = "needs helm, see tests/run"]
+fn the_dashboards_reach_grafana_as_they_are_shipped() {
+    let objects = rendered(Path::new("tests/data/chart/good/everything.yaml"));
+    let dashboards: Vec<_> = objects
+        .iter()
+        .filter(|object| object["metadata"]["labels"]["dashboards"] == "yes")
+        .collect();
+    let mut shipped = 0;
+    for file in std::fs::read_dir("deploy/grafana/dashboards").unwrap() {
+        let path = file.unwrap().path();
+        let (name, text) = (path.file_name().unwrap(), std::fs::read_to_string(&path).unwrap());
+        let data = dashboards
+            .iter()
+            .find_map(|map| map["data"].get(name.to_str().unwrap()));
+        assert_eq!(
+            data.and_then(Value::as_str).map(str::trim_end),
+            Some(text.trim_end())
+        );
+        shipped += 1;
+    }
+    assert_eq!(dashboards.len(), shipped);
+}
+
+#[test]
 fn the_packages_are_of_this_version() {
     let version = env!("CARGO_PKG_VERSION");
     for (file, line) in [
