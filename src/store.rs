@@ -142,6 +142,7 @@ impl Store {
                     name: name.clone(),
                     interval: account.interval,
                     skew_millis: account.skew_millis,
+                    instances: account.instances.len(),
                     waiting: !account.instances.is_empty()
                         && !account.instances.values().any(|instance| instance.tried()),
                     undiscovered: account.undiscovered,
