@@ -114,6 +114,7 @@ impl Store {
                 // A clock that was set back makes facts of the future, and they may be of any age.
                 .is_some_and(|age| (0.0..account.interval.mul_f64(LATE).as_secs_f64()).contains(&age));
             let known = Arc::make_mut(known);
+            known.concluded = known.attempted;
             if still_fresh && matches!(&outcome, Err(failure) if failure.reason == Reason::Throttled) {
                 return Change::None;
             }

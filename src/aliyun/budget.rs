@@ -42,6 +42,8 @@ pub struct Budget(Arc<Shared>);
 pub struct Slot {
     budget: Budget,
     taken: Instant,
+    /// How long it may still arrive once it is given up, by the timeout that it was made under.
+    unanswered: Duration,
     after: After,
 }
 
@@ -133,11 +135,13 @@ impl Budget {
             // Before the look, so that nothing is missed between the look and the wait.
             let returned = self.0.returned.notified();
             let now = Instant::now();
-            let next = match self.0.lock().take(now) {
-                Ok(()) => {
+            let taken = self.0.lock().take(now);
+            let next = match taken {
+                Ok(unanswered) => {
                     return Slot {
                         budget: self.clone(),
                         taken: now,
+                        unanswered,
                         after: After::Unknown,
                     };
                 }
@@ -209,7 +213,7 @@ impl Drop for Slot {
             let held = match self.after {
                 After::Unused => None,
                 After::Settled => Some(slots.hold(now)),
-                After::Unknown => Some(slots.unanswered),
+                After::Unknown => Some(self.unanswered),
             };
             if let Some(held) = held {
                 let free = now + held;
@@ -229,7 +233,7 @@ impl Shared {
 
 impl Slots {
     /// Takes a slot, or says when it is worth asking again, other than when one is given back.
-    fn take(&mut self, now: Instant) -> Result<(), Option<Instant>> {
+    fn take(&mut self, now: Instant) -> Result<Duration, Option<Instant>> {
         while self.releases.peek().is_some_and(|Reverse(free)| *free <= now) {
             self.releases.pop();
         }
@@ -238,7 +242,7 @@ impl Slots {
         }
         if self.taken + self.releases.len() < self.usable(now) {
             self.taken += 1;
-            return Ok(());
+            return Ok(self.unanswered);
         }
         let release = self.releases.peek().map(|Reverse(free)| *free);
         Err(release.into_iter().chain(self.next_growth(now)).min())

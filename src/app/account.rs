@@ -16,7 +16,7 @@ use crate::config::{Account, Config};
 use crate::host::Host;
 use crate::model::InstanceId;
 use crate::pca::{self, Endpoints, Pca};
-use crate::poll::{Discovery, Schedule, Told};
+use crate::poll::{Discovery, DiscoveryTold, Schedule, Told};
 use crate::telemetry::Telemetry;
 
 /// Calls of STS in any second. A chain of two roles needs two at a time, and more are never needed: sessions last a
@@ -42,26 +42,38 @@ pub(super) struct Lasting {
     pub(super) discovery: Option<Discovery>,
     /// What the credentials were made for.
     made_for: (Provider, Duration),
+    /// What discovery has told the log, and how it fares.
+    pub(super) discovery_told: Arc<Mutex<DiscoveryTold>>,
 }
 
 impl Lasting {
-    /// Everything new, as at the start of the process.
+    /// Its budgets, and whose allowance they are about.
+    pub(super) fn budgets(&self) -> (Provider, [Budget; 2]) {
+        let (provider, _) = &self.made_for;
+        (
+            provider.clone(),
+            [self.status_budget.clone(), self.list_budget.clone()],
+        )
+    }
+
+    /// Everything new but the budgets, as at the start of the process.
     pub(super) fn new(
         account: &Account,
         config: &Config,
         host: &Host,
         telemetry: &Arc<Telemetry>,
         claims: &Arc<Claims>,
+        [status_budget, list_budget]: [Budget; 2],
     ) -> Self {
         let (slots, timeout) = (account.requests_per_second, config.poll.timeout);
         let now = Instant::now();
-        let budget = || Budget::new(slots, timeout, now);
         Self {
-            status_budget: budget(),
-            list_budget: budget(),
+            status_budget,
+            list_budget,
             schedule: Arc::new(Mutex::new(Schedule::new([], config.poll.interval, slots, now))),
             changed: Arc::default(),
             told: Arc::default(),
+            discovery_told: Arc::default(),
             pca: Pca(client(account, timeout, host, telemetry, claims, Skew::default())),
             discovery: account.discovery.clone(),
             made_for: (account.credentials.clone(), timeout),
@@ -77,11 +89,10 @@ impl Lasting {
         host: &Host,
         telemetry: &Arc<Telemetry>,
         claims: &Arc<Claims>,
+        [status_budget, list_budget]: [Budget; 2],
     ) {
         let timeout = config.poll.timeout;
-        for budget in [&self.status_budget, &self.list_budget] {
-            budget.resize(account.requests_per_second, timeout);
-        }
+        (self.status_budget, self.list_budget) = (status_budget, list_budget);
         let old = &self.pca.0;
         let skew = old.exchange.skew.clone();
         let mut new = client(account, timeout, host, telemetry, claims, skew);
@@ -90,10 +101,33 @@ impl Lasting {
             new.credentials = Arc::clone(&old.credentials);
         } else {
             telemetry.set_credentials_expiry(&account.name, None);
+            claims.release(&account.name);
         }
         self.made_for = made_for;
         self.pca = Pca(new);
         self.discovery.clone_from(&account.discovery);
+    }
+}
+
+/// The budgets of an account: those of whoever had the same key or role before, whatever its name was, since the API
+/// counts by that; new ones otherwise.
+pub(super) fn budgets(
+    before: &[(Provider, [Budget; 2])],
+    account: &Account,
+    timeout: Duration,
+) -> [Budget; 2] {
+    let slots = account.requests_per_second;
+    let same = before
+        .iter()
+        .find(|(provider, _)| provider.is_same(&account.credentials));
+    match same {
+        Some((_, budgets)) => {
+            for budget in budgets {
+                budget.resize(slots, timeout);
+            }
+            budgets.clone()
+        }
+        None => [(); 2].map(|()| Budget::new(slots, timeout, Instant::now())),
     }
 }
 

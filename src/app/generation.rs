@@ -7,8 +7,9 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::account::{Lasting, endpoints};
-use crate::aliyun::credentials::Claims;
+use super::account::{Lasting, budgets, endpoints};
+use crate::aliyun::budget::Budget;
+use crate::aliyun::credentials::{Claims, Provider};
 use crate::config::{Account, Config};
 use crate::host::Host;
 use crate::model::{AccountName, InstanceId};
@@ -52,6 +53,7 @@ impl Accounts {
     /// loops. Those of the configuration before are to be stopped before these are started.
     pub(super) fn generation(&mut self, config: &Config, host: &Host) -> Generation {
         let gone: Vec<_> = self.store.accounts();
+        let before: Vec<_> = self.lasting.values().map(Lasting::budgets).collect();
         let stays = |name: &AccountName| config.accounts.iter().any(|account| account.name == *name);
         for name in gone.iter().filter(|name| !stays(name)) {
             self.lasting.remove(name);
@@ -62,22 +64,30 @@ impl Accounts {
         let members = config.accounts.iter();
         Generation(
             members
-                .map(|account| self.member(account, config, host))
+                .map(|account| self.member(account, config, host, &before))
                 .collect(),
         )
     }
 
-    fn member(&mut self, account: &Account, config: &Config, host: &Host) -> Member {
+    /// `before` are the budgets of the configuration before.
+    fn member(
+        &mut self,
+        account: &Account,
+        config: &Config,
+        host: &Host,
+        before: &[(Provider, [Budget; 2])],
+    ) -> Member {
+        let budgets = budgets(before, account, config.poll.timeout);
         let (telemetry, claims) = (&self.telemetry, &self.claims);
         let known = self.lasting.get(&account.name);
         let looked_for_the_same = known.is_some_and(|known| known.discovery == account.discovery);
         let lasting = match self.lasting.entry(account.name.clone()) {
             std::collections::btree_map::Entry::Vacant(new) => {
-                new.insert(Lasting::new(account, config, host, telemetry, claims))
+                new.insert(Lasting::new(account, config, host, telemetry, claims, budgets))
             }
             std::collections::btree_map::Entry::Occupied(known) => {
                 let known = known.into_mut();
-                known.reconfigure(account, config, host, telemetry, claims);
+                known.reconfigure(account, config, host, telemetry, claims, budgets);
                 known
             }
         };
@@ -105,6 +115,7 @@ impl Accounts {
                 telemetry: Arc::clone(telemetry),
                 host: host.clone(),
                 changed: Arc::clone(&lasting.changed),
+                told: Arc::clone(&lasting.discovery_told),
             };
             let last = self
                 .store
@@ -141,8 +152,9 @@ fn still_counts(discovery: &Discovery, id: &InstanceId, found: &mut Found) -> bo
         Source::List => discovery.list && discovery.selection.takes(id),
         Source::Certificate(certificate) => discovery.certificates.contains(certificate),
     });
-    // What is lost already goes on until it is forgotten, unless the patterns leave it out by now.
-    !found.sources.is_empty() || (!was_found && discovery.selection.takes(id))
+    // What is lost already goes on until it is forgotten, unless it is of the list and the patterns leave it out by now.
+    let left_out = found.of_list && !discovery.selection.takes(id);
+    !found.sources.is_empty() || (!was_found && !left_out)
 }
 
 impl Generation {
@@ -179,7 +191,7 @@ impl Generation {
             let stop = stop.clone();
             async move {
                 let complete = match discoverer {
-                    Some((discoverer, _)) => discoverer.look().await,
+                    Some((discoverer, _)) => discoverer.look(&stop).await,
                     None => true,
                 };
                 poller.run(Until::Settled, stop).await;

@@ -3,7 +3,7 @@
 //! It adds to what is polled and takes nothing away, but for what `store` forgets after a long time.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Notify;
@@ -49,11 +49,14 @@ pub struct Discoverer {
     pub host: Host,
     /// Who polls, and is told of other instances.
     pub changed: Arc<Notify>,
+    /// What the log knows already.
+    pub told: Arc<Mutex<DiscoveryTold>>,
 }
 
-/// What the log was last told.
+/// What the log was last told of an account's discovery, and how it fares. It goes on from one configuration to the
+/// next.
 #[derive(Debug, Default)]
-struct Told {
+pub struct DiscoveryTold {
     /// Why each source failed the last time, if it did.
     failures: BTreeMap<Source, Reason>,
     /// Regions without a known endpoint.
@@ -61,21 +64,15 @@ struct Told {
 }
 
 impl Discoverer {
-    /// Looks after `wait` and then at every interval, until it is asked to stop.
-    pub async fn run(self, wait: Duration, stop: CancellationToken) {
-        tokio::select! {
-            () = self.look_again_and_again(wait) => {}
-            () = stop.cancelled() => {}
-        }
-    }
-
-    async fn look_again_and_again(&self, mut wait: Duration) {
-        let mut told = Told::default();
+    /// Looks after `wait` and then at every interval, until it is asked to stop; a call under way ends then.
+    pub async fn run(self, mut wait: Duration, stop: CancellationToken) {
         let mut failures = 0;
-        loop {
-            sleep(wait).await;
+        while stop.run_until_cancelled(sleep(wait)).await.is_some() {
+            let Some(complete) = self.look_around(&stop).await else {
+                return;
+            };
             let interval = self.discovery.interval;
-            wait = if self.look_and_tell(&mut told).await {
+            wait = if complete {
                 failures = 0;
                 interval
             } else {
@@ -88,19 +85,20 @@ impl Discoverer {
     }
 
     /// Looks once; returns whether everything was found that there is.
-    pub async fn look(&self) -> bool {
-        self.look_and_tell(&mut Told::default()).await
+    pub async fn look(&self, stop: &CancellationToken) -> bool {
+        self.look_around(stop).await == Some(true)
     }
 
-    async fn look_and_tell(&self, told: &mut Told) -> bool {
+    /// The same, or nothing if it was asked to stop.
+    async fn look_around(&self, stop: &CancellationToken) -> Option<bool> {
         let mut complete = true;
         if self.discovery.list {
-            let found = self.listed().await;
-            complete &= self.take_in(Source::List, found, told);
+            let found = self.listed(stop).await?;
+            complete &= self.take_in(Source::List, found, stop)?;
         }
         for certificate in &self.discovery.certificates {
-            let found = self.looked_up(certificate).await;
-            complete &= self.take_in(Source::Certificate(certificate.clone()), found, told);
+            let found = self.looked_up(certificate, stop).await?;
+            complete &= self.take_in(Source::Certificate(certificate.clone()), found, stop)?;
         }
         let now = self.pca.0.exchange.now();
         for id in self.store.forget(&self.account, now, self.discovery.forget_after) {
@@ -108,19 +106,25 @@ impl Discoverer {
         }
         self.store.discovery_tried(&self.account, complete.then_some(now));
         self.changed.notify_one();
-        complete
+        Some(complete)
     }
 
     /// Every instance that has a CA certificate and counts.
-    async fn listed(&self) -> Result<BTreeMap<InstanceId, Finding>, CallError> {
+    async fn listed(
+        &self,
+        stop: &CancellationToken,
+    ) -> Option<Result<BTreeMap<InstanceId, Finding>, CallError>> {
         let mut found: BTreeMap<InstanceId, Finding> = BTreeMap::new();
         let mut token: Option<String> = None;
         for _ in 0..MOST_PAGES {
-            let page = retry::persist(&self.list_budget, &self.host.random, |slot| {
+            let page = retry::persist(&self.list_budget, &self.host.random, stop, |slot| {
                 self.pca
                     .ca_certificates(slot, self.endpoints.of_account(), token.as_deref())
-            })
-            .await?;
+            });
+            let page = match page.await? {
+                Ok(page) => page,
+                Err(error) => return Some(Err(error)),
+            };
             for certificate in page.certificates {
                 let finding = found.entry(certificate.instance_id).or_default();
                 finding.region = certificate.region.or(finding.region.take());
@@ -131,39 +135,43 @@ impl Discoverer {
                 self.telemetry
                     .discovered(&self.account, found.len(), self.pca.0.exchange.now());
                 found.retain(|id, _| self.discovery.selection.takes(id));
-                return Ok(found);
+                return Some(Ok(found));
             }
             if page.next == token {
                 break;
             }
             token = page.next;
         }
-        Err(CallError::Decode("the list has no end".to_owned()))
+        Some(Err(CallError::Decode("the list has no end".to_owned())))
     }
 
     /// The instances behind a certificate.
     async fn looked_up(
         &self,
         certificate: &CertificateIdentifier,
-    ) -> Result<BTreeMap<InstanceId, Finding>, CallError> {
-        let found = retry::persist(&self.status_budget, &self.host.random, |slot| {
+        stop: &CancellationToken,
+    ) -> Option<Result<BTreeMap<InstanceId, Finding>, CallError>> {
+        let found = retry::persist(&self.status_budget, &self.host.random, stop, |slot| {
             self.pca
                 .instances_of(slot, self.endpoints.of_account(), certificate)
-        })
-        .await;
+        });
+        let found = found.await?;
         self.telemetry
             .looked_up(&self.account, certificate.as_str(), found.is_ok());
-        Ok(found?.into_iter().map(|id| (id, Finding::default())).collect())
+        let without_finding = |id| (id, Finding::default());
+        Some(found.map(|ids| ids.into_iter().map(without_finding).collect()))
     }
 
-    /// Takes in what a source led to, and says what is new or wrong. Returns whether it succeeded.
+    /// Takes in what a source led to, and says what is new or wrong. Returns whether it succeeded, or nothing if another
+    /// configuration has the say by now.
     fn take_in(
         &self,
         source: Source,
         found: Result<BTreeMap<InstanceId, Finding>, CallError>,
-        told: &mut Told,
-    ) -> bool {
+        stop: &CancellationToken,
+    ) -> Option<bool> {
         let account = &self.account;
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         let what = match &source {
             Source::List => "the list of CA certificates".to_owned(),
             Source::Certificate(certificate) => format!("the instance of certificate {certificate}"),
@@ -180,14 +188,17 @@ impl Discoverer {
                     let (reason, detail) = (failure.reason, failure.detail);
                     warn!(%account, what, %reason, detail, "discovery failed, what was found before stays");
                 }
-                return false;
+                return Some(false);
             }
         };
         if told.failures.remove(&source).is_some() {
             info!(%account, what, "discovery succeeds again");
         }
         let target = |id: &InstanceId, finding: &Finding| self.target(id, finding);
-        let new = self.store.take_in_found(account, &source, &found, target);
+        let outdated = || stop.is_cancelled();
+        let new = self
+            .store
+            .take_in_found(account, &source, &found, outdated, target)?;
         if !new.is_empty() {
             let ids: Vec<_> = new.iter().map(InstanceId::as_str).collect();
             info!(%account, what, instances = ids.join(","), "instances found");
@@ -203,7 +214,7 @@ impl Discoverer {
                 );
             }
         }
-        true
+        Some(true)
     }
 
     fn target(&self, id: &InstanceId, finding: &Finding) -> Target {

@@ -12,7 +12,7 @@ mod report;
 mod retry;
 mod schedule;
 
-pub use discoverer::Discoverer;
+pub use discoverer::{Discoverer, DiscoveryTold};
 pub use discovery::{Discovery, Rule};
 pub use pattern::{Pattern, Selection};
 pub use poller::{Poller, Until};

@@ -62,7 +62,12 @@ pub enum Until {
 }
 
 /// A poll that is back.
-type Landed = (InstanceId, Result<Answer, CallError>);
+struct Landed {
+    id: InstanceId,
+    result: Result<Answer, CallError>,
+    /// It was about to be signed afresh when this poller was stopped.
+    interrupted: bool,
+}
 
 /// Every instance, and when it was last polled before this loop began.
 type Targets = BTreeMap<InstanceId, (Arc<Target>, Option<UnixMillis>)>;
@@ -77,6 +82,8 @@ struct Running {
     /// Instances that the last answer about them named more than once.
     duplicated: BTreeSet<InstanceId>,
     report: Report,
+    /// Nothing new is begun.
+    stopped: bool,
     /// When the last call went.
     last_start: Option<Instant>,
 }
@@ -102,10 +109,12 @@ impl Poller {
             in_flight: HashMap::new(),
             duplicated: BTreeSet::new(),
             report,
+            stopped: false,
             last_start: None,
         };
         running.measure();
         running.poll(until, &stop).await;
+        running.stopped = stop.is_cancelled();
         while let Some(landed) = running.flights.join_next_with_id().await {
             running.land(landed);
             running.poller.changed.notify_one();
@@ -126,7 +135,9 @@ impl Poller {
 
     /// When each was last polled.
     fn turns(&self, targets: &Targets, now: Instant) -> Vec<(InstanceId, Option<Instant>)> {
-        let wall = self.pca.0.exchange.now();
+        let attempts = targets.values().filter_map(|(_, attempted)| *attempted);
+        // Times of a clock that was set right since lie ahead of one that is not yet: the newest is now at the latest.
+        let wall = attempts.fold(self.pca.0.exchange.now(), UnixMillis::max);
         let turn = |(id, (_, attempted)): (&InstanceId, &(Arc<Target>, Option<UnixMillis>))| {
             let ago = attempted.map(|at| Duration::from_secs_f64(wall.seconds_since(at).max(0.0)));
             // What lies before the machine's own start is as old as that.
@@ -192,24 +203,29 @@ impl Running {
         let id = target.instance_id.clone();
         let flight = self.flights.spawn(async move {
             let id = &target.instance_id;
-            let mut answer = pca.instance_status(slot, &endpoint, id).await;
+            let (mut result, mut interrupted) = (pca.instance_status(slot, &endpoint, id).await, false);
             // What signing afresh sets right is no failure of the instance, and needs no place in the schedule.
-            if answer.as_ref().is_err_and(|error| error.retry() == Retry::AtOnce) {
+            if result.as_ref().is_err_and(|error| error.retry() == Retry::AtOnce) {
                 tokio::select! {
-                    slot = budget.slot() => answer = pca.instance_status(slot, &endpoint, id).await,
-                    () = stop.cancelled() => {}
+                    slot = budget.slot() => result = pca.instance_status(slot, &endpoint, id).await,
+                    () = stop.cancelled() => interrupted = true,
                 }
             }
-            (id.clone(), answer)
+            let id = id.clone();
+            Landed {
+                id,
+                result,
+                interrupted,
+            }
         });
         self.in_flight.insert(flight.id(), id);
     }
 
     fn land(&mut self, landed: Result<(Id, Landed), JoinError>) {
         match landed {
-            Ok((flight, (id, result))) => {
+            Ok((flight, landed)) => {
                 self.in_flight.remove(&flight);
-                self.record(&id, result);
+                self.record(landed);
             }
             Err(panicked) => {
                 // One instance's answer met a defect here: the others must not suffer.
@@ -225,14 +241,29 @@ impl Running {
                 self.take_in(&id, Err(failure));
             }
         }
-        self.measure();
+        // The next poller has the say by now how much is allowed.
+        if !self.stopped {
+            self.measure();
+        }
         self.report.clocks(&self.poller);
         Report::credentials(&self.poller);
         self.report
             .first_round(&self.poller, self.poller.schedule().all_heard());
     }
 
-    fn record(&mut self, id: &InstanceId, result: Result<Answer, CallError>) {
+    fn record(&mut self, landed: Landed) {
+        let Landed {
+            id,
+            result,
+            interrupted,
+        } = landed;
+        let id = &id;
+        if interrupted {
+            self.poller
+                .schedule()
+                .done(id, Instant::now(), |_| Some(Duration::ZERO));
+            return;
+        }
         // What was to be tried again at once was tried already.
         let later = result.as_ref().is_err_and(|error| error.retry() == Retry::Later);
         let random = &self.poller.host.random;

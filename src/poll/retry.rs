@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
 
 use crate::aliyun::budget::{Budget, Slot};
 use crate::aliyun::error::{CallError, Retry};
@@ -21,16 +22,19 @@ pub(super) fn delay(done: usize, fraction: f64) -> Option<Duration> {
     CEILINGS.get(done).map(|ceiling| ceiling.mul_f64(fraction))
 }
 
-/// Makes a call that has no place in a schedule, and tries again as often as any other.
+/// Makes a call that has no place in a schedule, and tries again as often as any other. Asked to stop it makes no
+/// further call, lets the one under way end, and returns nothing.
 pub(super) async fn persist<T, F: Future<Output = Result<T, CallError>>>(
     budget: &Budget,
     random: &Random,
+    stop: &CancellationToken,
     call: impl Fn(Slot) -> F,
-) -> Result<T, CallError> {
+) -> Option<Result<T, CallError>> {
     let (mut made, mut afresh) = (0, false);
     loop {
-        let error = match call(budget.slot().await).await {
-            Ok(answer) => return Ok(answer),
+        let slot = stop.run_until_cancelled(budget.slot()).await?;
+        let error = match call(slot).await {
+            Ok(answer) => return Some(Ok(answer)),
             Err(error) => error,
         };
         let wait = match error.retry() {
@@ -41,9 +45,9 @@ pub(super) async fn persist<T, F: Future<Output = Result<T, CallError>>>(
             Retry::Later => delay(made, random.fraction()),
             Retry::AtOnce | Retry::Never => None,
         };
-        let Some(wait) = wait else { return Err(error) };
+        let Some(wait) = wait else { return Some(Err(error)) };
         made += 1;
-        sleep(wait).await;
+        stop.run_until_cancelled(sleep(wait)).await?;
     }
 }
 

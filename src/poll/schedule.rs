@@ -105,6 +105,17 @@ impl<K: Clone + Ord + Debug> Schedule<K> {
         }
     }
 
+    /// Nobody who is about to be overdue waits for a whole gap; a backlog of long ago does.
+    fn hurry(&mut self, now: Instant) {
+        if let Some((Some(oldest), _)) = self.turns.first() {
+            let due = *oldest + self.interval_in_force();
+            if due + self.interval / 10 > now {
+                let soonest = now + Duration::from_secs_f64(0.5 / f64::from(self.slots));
+                self.next_turn = self.next_turn.min(due.max(soonest));
+            }
+        }
+    }
+
     fn add(&mut self, key: K, last_attempt: Option<Instant>) {
         self.turns.insert((last_attempt, key.clone()));
         let heard = last_attempt.is_some();
@@ -149,6 +160,7 @@ impl<K: Clone + Ord + Debug> Schedule<K> {
             // Who lost time catches up a little, and never in a burst of a whole backlog.
             let earliest = now.checked_sub(self.gap() * CATCH_UP).unwrap_or(self.next_turn);
             self.next_turn = (self.next_turn + self.gap()).max(earliest);
+            self.hurry(now);
             let place = self.targets.get_mut(&key)?;
             if let Some(due) = place.retry_due.take() {
                 self.retries.remove(&(due, key.clone()));
@@ -175,7 +187,8 @@ impl<K: Clone + Ord + Debug> Schedule<K> {
     /// A target that was in flight is back. `retry` is asked, with the number of retries made since the last
     /// regular turn, how long to wait before another; it is not asked while the budget is overdrawn.
     pub fn done(&mut self, key: &K, now: Instant, retry: impl FnOnce(usize) -> Option<Duration>) {
-        let overdrawn = self.demand() >= 1.0;
+        // In a single round no later turn makes up for a retry.
+        let overdrawn = !self.single_round && self.demand() >= 1.0;
         let Some(place) = self.targets.get_mut(key).filter(|place| place.in_flight) else {
             return;
         };

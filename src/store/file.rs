@@ -64,6 +64,7 @@ struct FactsSeen {
 #[derive(Serialize, Deserialize)]
 struct FoundBy {
     list: bool,
+    of_list: bool,
     certificates: BTreeSet<String>,
     region: Option<String>,
     common_names: BTreeMap<String, String>,
@@ -94,19 +95,20 @@ impl Store {
             return Err(StateError::Checksum);
         }
         let accounts: Vec<Account> = serde_json::from_str(json).map_err(|_| StateError::Content)?;
+        let restored = accounts.into_iter().map(|account| {
+            let name = AccountName::from(account.name.as_str());
+            let instances = account.instances.into_iter();
+            let instances = instances.map(|instance| instance.into_state(&name));
+            Some((name.clone(), instances.collect::<Option<BTreeMap<_, _>>>()?))
+        });
+        // All of it or nothing.
+        let restored: Vec<_> = restored.collect::<Option<_>>().ok_or(StateError::Content)?;
         self.with(|state| {
-            for account in accounts {
-                let name = AccountName::from(account.name.as_str());
-                let instances = account
-                    .instances
-                    .into_iter()
-                    .map(|instance| instance.into_state(&name))
-                    .collect::<Option<_>>()
-                    .ok_or(StateError::Content)?;
+            for (name, instances) in restored {
                 state.accounts.entry(name).or_default().instances = instances;
             }
-            Ok(())
-        })
+        });
+        Ok(())
     }
 }
 
@@ -135,7 +137,7 @@ impl From<&InstanceState> for Instance {
             id: state.target.instance_id.to_string(),
             listed: state.listed,
             // An attempt that was cut off in the middle counts as none.
-            attempted: state.attempted.filter(|_| state.tried()).map(millis),
+            attempted: state.concluded.map(millis),
             facts: state.facts.as_ref().map(|facts| FactsSeen {
                 seen: facts.seen.0,
                 status: facts.status.status.clone(),
@@ -153,6 +155,7 @@ impl From<&InstanceState> for Instance {
                 .map(|failure| (failure.reason.to_string(), failure.detail.clone())),
             found: state.found.as_ref().map(|found| FoundBy {
                 list: found.sources.contains(&Source::List),
+                of_list: found.of_list,
                 certificates: found
                     .sources
                     .iter()
@@ -194,6 +197,7 @@ impl Instance {
             facts: self.facts.map(Facts::from),
             failure,
             attempted: self.attempted.map(UnixMillis),
+            concluded: self.attempted.map(UnixMillis),
         };
         Some((id, Arc::new(state)))
     }
@@ -229,6 +233,7 @@ impl From<FoundBy> for Found {
                 .into_iter()
                 .chain(certificates)
                 .collect(),
+            of_list: wire.of_list,
             finding: Finding {
                 region: wire.region,
                 common_names: wire.common_names,
@@ -260,6 +265,7 @@ mod tests {
         let some_text = (!text.is_empty()).then(|| text.to_owned());
         let found = Found {
             sources: BTreeSet::from([Source::List, Source::Certificate(text.into())]),
+            of_list: true,
             finding: Finding {
                 region: some_text.clone(),
                 common_names: BTreeMap::from([(text.to_owned(), text.to_owned())]),
@@ -294,6 +300,7 @@ mod tests {
                 detail: text.to_owned(),
             }),
             attempted: number.map(UnixMillis),
+            concluded: number.map(UnixMillis),
         }
     }
 
@@ -370,5 +377,29 @@ mod tests {
         assert_eq!(store.restore(""), Err(StateError::Version));
         let longer = example() + "\n";
         assert_eq!(store.restore(&longer), Err(StateError::Checksum));
+    }
+
+    #[test]
+    fn of_a_file_with_one_unknown_word_nothing_is_taken() {
+        let good = InstanceState {
+            target: Arc::new(Target {
+                account: "a first one".into(),
+                ..(*instance("x", None, None, (true, false)).target).clone()
+            }),
+            ..instance("x", Some(1), None, (true, false))
+        };
+        let both = store(&instance("cas-member-1", Some(1), Some(2), (true, true)));
+        both.with(|state| {
+            let id = good.target.instance_id.clone();
+            let account = state.accounts.entry(good.target.account.clone()).or_default();
+            account.instances.insert(id, Arc::new(good.clone()));
+        });
+        let text = both.to_text().0.replace("\"clock\"", "\"newer\"");
+        let (_, json) = text.split_once('\n').unwrap();
+        let json = json.trim_end();
+        let text = format!("{VERSION} {}\n{json}\n", checksum(json));
+        let store = Store::default();
+        assert_eq!(store.restore(&text), Err(StateError::Content));
+        assert!(store.snapshot().instances.is_empty());
     }
 }

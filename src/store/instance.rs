@@ -20,6 +20,8 @@ pub struct InstanceState {
     pub failure: Option<Failure>,
     /// When the last poll began, whatever came or will come of it.
     pub attempted: Option<UnixMillis>,
+    /// When the last poll began that has had an outcome.
+    pub concluded: Option<UnixMillis>,
 }
 
 /// The facts of a success, never without the time at which they were seen.
@@ -36,6 +38,8 @@ pub struct Facts {
 pub struct Found {
     /// What led to it the last time that it was looked at.
     pub sources: BTreeSet<Source>,
+    /// The list has led to it at some time.
+    pub of_list: bool,
     /// What the list of CA certificates said of it.
     pub finding: Finding,
     /// Since when nothing leads to it any more and the API does not know it either.
@@ -69,6 +73,7 @@ impl InstanceState {
             facts: None,
             failure: None,
             attempted: None,
+            concluded: None,
         }
     }
 

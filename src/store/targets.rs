@@ -133,18 +133,18 @@ impl Store {
     }
 
     /// Takes in everything that a source leads to. `target` makes the target of an instance that is not listed.
-    /// Returns the instances that were not known before.
+    /// Returns the instances that were not known before, or nothing at all if it is `outdated`: what another
+    /// configuration leaves out by now must not come back.
     pub fn take_in_found(
         &self,
         account: &AccountName,
         source: &Source,
         found: &BTreeMap<InstanceId, Finding>,
+        outdated: impl Fn() -> bool,
         target: impl Fn(&InstanceId, &Finding) -> Target,
-    ) -> Vec<InstanceId> {
+    ) -> Option<Vec<InstanceId>> {
         self.with(|state| {
-            let Some(account) = state.accounts.get_mut(account) else {
-                return Vec::new();
-            };
+            let account = state.accounts.get_mut(account).filter(|_| !outdated())?;
             let mut new = Vec::new();
             for (id, instance) in &mut account.instances {
                 let led = instance
@@ -167,6 +167,7 @@ impl Store {
                 known.lost = None;
                 // A look-up knows nothing of what the list says.
                 if *source == Source::List {
+                    known.of_list = true;
                     known.finding = finding.clone();
                 }
                 if !instance.listed {
@@ -177,7 +178,7 @@ impl Store {
                 }
             }
             state.revision += 1;
-            new
+            Some(new)
         })
     }
 

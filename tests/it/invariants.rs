@@ -170,9 +170,13 @@ fn happen(store: &Store, event: &Event, now: UnixMillis) {
             let found = found
                 .iter()
                 .map(|id| (InstanceId::from(IDS[*id]), Finding::default()));
-            store.take_in_found(&"prod".into(), &Source::List, &found.collect(), |id, _| {
-                target(id)
-            });
+            store.take_in_found(
+                &"prod".into(),
+                &Source::List,
+                &found.collect(),
+                || false,
+                |id, _| target(id),
+            );
             store.forget(&"prod".into(), now, FORGET_AFTER);
         }
         Event::DiscoveryFails | Event::Clock(_) => {}

@@ -318,3 +318,186 @@ async fn what_the_log_knows_already_is_not_said_again_after_a_reload() {
         assert_eq!(log.lines(said).len(), 1, "{said}: {}", log.text());
     }
 }
+
+/// The longest time between two calls for an instance, in seconds.
+fn longest(lab: &Lab, id: &str) -> f64 {
+    let calls = lab.world.arrivals_for(id);
+    let distances = calls
+        .windows(2)
+        .map(|pair| (pair[1].at - pair[0].at).as_secs_f64());
+    distances.fold(0.0, f64::max)
+}
+
+fn texts(ids: &[String]) -> Vec<&str> {
+    ids.iter().map(String::as_str).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn those_that_stay_are_not_late_because_others_have_left_or_come() {
+    let hourly = |ids: &[String]| yaml("cas.aliyuncs.com", 5, "interval: 1h", texts(ids));
+    let ids = many(100);
+    let mut lab = Lab::start(world_with(&texts(&ids)), &hourly(&ids));
+    sleep(3 * 3600 + 1800).await;
+    let mut next = ids.clone();
+    next.sort_by_key(|id| lab.world.arrivals_for(id).last().unwrap().at);
+    next.truncate(10);
+    lab.reload(&hourly(&next));
+    sleep(4 * 3600).await;
+    for id in &next {
+        assert!(longest(&lab, id) <= 3660.0, "{id}: {}", longest(&lab, id));
+    }
+
+    let ids = many(3);
+    let mut lab = Lab::start(world_with(&texts(&ids)), &hourly(&ids[..1]));
+    sleep(3590).await;
+    lab.reload(&hourly(&ids[..2]));
+    sleep(1790).await;
+    lab.reload(&hourly(&ids));
+    sleep(4 * 3600).await;
+    for id in &ids {
+        assert!(longest(&lab, id) <= 3660.0, "{id}: {}", longest(&lab, id));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_takes_over_a_key_takes_over_what_was_used_of_its_allowance() {
+    let ids = many(300);
+    let world = world_with(&texts(&ids));
+    world.put_key("otherid", Key::plain("other", "testsecret"));
+    let account = |name: &str, key: &str, count: usize| {
+        let yaml = yaml("cas.aliyuncs.com", 5, "interval: 1m", texts(&ids[..count]));
+        let (_, account) = yaml.split_once("accounts:\n").unwrap();
+        account
+            .replace("name: prod", &format!("name: {name}"))
+            .replace("testid", key)
+    };
+    let head = "poll: { interval: 1m }\naccounts:\n";
+    let two = format!(
+        "{head}{}{}",
+        account("prod", "otherid", 3),
+        account("second", "testid", 300)
+    );
+    let mut lab = Lab::start(world, &two);
+    tokio::time::sleep(Duration::from_millis(20_150)).await;
+    lab.reload(&format!("{head}{}", account("prod", "testid", 300)));
+    sleep(20).await;
+    assert!(lab.world.most_in_one_window(USER, ACTION) <= 5);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_name_does_not_forget_the_calls_that_are_still_on_their_way() {
+    let ids = many(100);
+    let minutely = yaml("cas.aliyuncs.com", 5, "interval: 1m", texts(&ids));
+    let mut lab = Lab::start(world_with(&texts(&ids)), &minutely);
+    let there = |millis| Network {
+        there: Delay::between(Duration::from_millis(millis), Duration::from_millis(millis)),
+        ..Network::default()
+    };
+    lab.world.set_network(there(3000));
+    tokio::time::sleep(Duration::from_millis(2900)).await;
+    lab.reload(&minutely.replace("name: prod", "name: other"));
+    lab.world.set_network(there(100));
+    sleep(20).await;
+    assert!(lab.world.most_in_one_window(USER, ACTION) <= 5);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_certificate_led_to_once_survives_a_reload_that_changes_nothing() {
+    let world = world_with(&["lab-1", "x-2"]);
+    world.put_certificate("c1", "lab-1");
+    let more = "  discovery: { include: [\"x-*\"] }\n  certificates: [{ identifier: c1 }]\n";
+    let same = simple([]).replace("  instances:\n", more);
+    let mut lab = Lab::start(world, &same);
+    sleep(60).await;
+    lab.world.put_certificate("c1", "x-2");
+    sleep(2 * 3600).await;
+    assert_eq!(lab.metrics().of("lab-1", "up"), Some(1.0));
+    lab.reload(&same);
+    assert_eq!(lab.metrics().of("lab-1", "up"), Some(1.0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reload_while_a_call_is_about_to_be_signed_afresh_fails_no_poll() {
+    let ids = many(2);
+    let world = world_with(&texts(&ids));
+    world.set_clock_offset(-3 * 3_600_000);
+    let slow = yaml("cas.aliyuncs.com", 1, "interval: 1h", texts(&ids));
+    let mut lab = Lab::start(world, &slow);
+    tokio::time::sleep(Duration::from_millis(2500)).await;
+    lab.reload(&slow);
+    sleep(30).await;
+    for id in &ids {
+        assert_eq!(lab.metrics().of(id, "up"), Some(1.0), "{id}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_smaller_budget_is_not_called_throttling() {
+    let (log, _guard) = Log::capture(LogLevel::Info);
+    let ids = many(3);
+    let of = |slots| yaml("cas.aliyuncs.com", slots, "interval: 5m", texts(&ids));
+    let mut lab = Lab::start(world_with(&texts(&ids)), &of(5));
+    lab.world.set_network(Network {
+        back: Delay::between(Duration::from_secs(2), Duration::from_secs(2)),
+        ..Network::default()
+    });
+    sleep(3).await;
+    lab.reload(&of(2));
+    sleep(20).await;
+    assert_eq!(lab.world.throttled(), 0);
+    assert!(log.lines("throttles").is_empty(), "{}", log.text());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_discovery_under_way_brings_nothing_back_that_is_excluded_by_now_and_its_call_ends() {
+    for millis in [2500, 2999, 3000, 3001] {
+        let world = world_with(&[]);
+        for id in ["a", "b"] {
+            world.put_instance(Instance {
+                identifier: Some(format!("certificate-of-{id}")),
+                ..instance(id)
+            });
+        }
+        let with = |more: &str| simple([]).replace("  instances:\n", more);
+        world.set_network(Network {
+            back: Delay::between(Duration::from_secs(1), Duration::from_secs(1)),
+            ..Network::default()
+        });
+        let mut lab = Lab::start(world, &with("  discovery: {}\n"));
+        tokio::time::sleep(Duration::from_millis(millis)).await;
+        lab.reload(&with("  discovery: { exclude: [b] }\n"));
+        sleep(6 * 3600).await;
+        assert_eq!(lab.metrics().instances(), ["a".to_owned()].into(), "{millis}");
+        let metrics = lab.metrics();
+        let of_list = |name: &str| metrics.value(name, &["action=\"ListPcaCaCertificate\""]);
+        assert_eq!(
+            of_list("aliyun_pca_api_requests_total"),
+            of_list("aliyun_pca_api_request_duration_seconds_count"),
+            "a call was cut off"
+        );
+        lab.host.tasks.stop();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn accounts_that_swap_their_keys_are_not_called_one() {
+    let (log, _guard) = Log::capture(LogLevel::Info);
+    let ids = many(3);
+    let world = world_with(&texts(&ids));
+    world.put_key("otherid", Key::plain("other", "testsecret"));
+    let one = simple(texts(&ids));
+    let (head, account) = one.split_once("accounts:\n").unwrap();
+    let with = |first: &str, second: &str| {
+        let renamed = account.replace("name: prod", "name: second");
+        format!(
+            "{head}accounts:\n{}{}",
+            account.replace("testid", first),
+            renamed.replace("testid", second)
+        )
+    };
+    let mut lab = Lab::start(world, &with("testid", "otherid"));
+    sleep(60).await;
+    lab.reload(&with("otherid", "testid"));
+    sleep(600).await;
+    assert!(log.lines("two accounts").is_empty(), "{}", log.text());
+}

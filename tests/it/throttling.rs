@@ -1,8 +1,12 @@
 //! The API throttles: the exporter slows down, and nothing is lost.
 
-use aliyun_pca_exporter::simulator::{Fault, World, errors};
+use std::sync::Arc;
 
-use crate::support::{ACTION, Lab, USER, instance, sleep, world, yaml};
+use aliyun_pca_exporter::app::once;
+use aliyun_pca_exporter::simulator::{Fault, Wire, World, errors};
+use tokio_util::sync::CancellationToken;
+
+use crate::support::{ACTION, Lab, USER, config, host, instance, sleep, world, yaml};
 
 fn lab(instances: usize, world: World) -> Lab {
     let ids: Vec<_> = (0..instances)
@@ -78,4 +82,30 @@ async fn the_account_is_left_alone_for_as_long_as_the_api_wants_and_is_back_at_f
     assert!(gap >= u128::from(wanted), "{gap} ms instead of {wanted} at least");
     assert_eq!(rate(&lab).to_string(), "5");
     assert_eq!(down(&lab), [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_single_round_goes_on_until_what_was_throttled_was_tried_again() {
+    let world = world();
+    let ids: Vec<_> = (0..700).map(|number| format!("cas-member-{number:03}")).collect();
+    for id in &ids {
+        world.put_instance(instance(id));
+    }
+    let yaml = yaml(
+        "cas.aliyuncs.com",
+        5,
+        "interval: 5m",
+        ids.iter().map(String::as_str),
+    );
+    let host = host(Arc::new(Wire::new(world.clone())));
+    let others = async {
+        sleep(30).await;
+        world.set_limit(USER, 2);
+        sleep(2).await;
+        world.set_limit(USER, 10);
+    };
+    let (config, stop) = (config(&yaml), CancellationToken::new());
+    let (polled, ()) = tokio::join!(once(&config, &host, &stop), others);
+    assert!(polled.unwrap().all_up);
+    assert!(world.throttled() > 0, "nothing was throttled");
 }
