@@ -1,6 +1,6 @@
 //! The loop of one account: wait for what is due and for a slot, poll, record, log what changed.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -10,13 +10,15 @@ use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info, warn};
 
+use super::flight::{Flight, Landed};
 use super::report::{Report, Told};
+use super::targets::Targets;
 use super::{Schedule, retry};
 use crate::aliyun::budget::{Budget, Slot};
-use crate::aliyun::error::{CallError, Retry};
+use crate::aliyun::error::Retry;
 use crate::host::Host;
-use crate::model::{AccountName, Failure, InstanceId, Outcome, Reason, Target, UnixMillis};
-use crate::pca::{Answer, Endpoints, GET_CA_INSTANCE_STATUS_RAM_ACTION, Pca};
+use crate::model::{AccountName, Failure, InstanceId, Outcome, Reason};
+use crate::pca::{Endpoints, GET_CA_INSTANCE_STATUS_RAM_ACTION, Pca};
 use crate::store::{Change, Store};
 use crate::telemetry::Telemetry;
 
@@ -60,17 +62,6 @@ pub enum Until {
     /// When every instance has been polled and no retry is pending.
     Settled,
 }
-
-/// A poll that is back.
-struct Landed {
-    id: InstanceId,
-    result: Result<Answer, CallError>,
-    /// It was about to be signed afresh when this poller was stopped.
-    interrupted: bool,
-}
-
-/// Every instance, and when it was last polled before this loop began.
-type Targets = BTreeMap<InstanceId, (Arc<Target>, Option<UnixMillis>)>;
 
 /// The state of a running loop.
 struct Running {
@@ -125,26 +116,12 @@ impl Poller {
         self.schedule.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The account's instances.
     fn targets(&self) -> Targets {
-        let known = self.store.targets(&self.account).into_iter();
-        known
-            .map(|(target, attempted)| (target.instance_id.clone(), (target, attempted)))
-            .collect()
+        Targets::of(&self.store, &self.account)
     }
 
-    /// When each was last polled.
     fn turns(&self, targets: &Targets, now: Instant) -> Vec<(InstanceId, Option<Instant>)> {
-        let attempts = targets.values().filter_map(|(_, attempted)| *attempted);
-        // Times of a clock that was set right since lie ahead of one that is not yet: the newest is now at the latest.
-        let wall = attempts.fold(self.pca.0.exchange.now(), UnixMillis::max);
-        let turn = |(id, (_, attempted)): (&InstanceId, &(Arc<Target>, Option<UnixMillis>))| {
-            let ago = attempted.map(|at| Duration::from_secs_f64(wall.seconds_since(at).max(0.0)));
-            // What lies before the machine's own start is as old as that.
-            let last = ago.map(|ago| now.checked_sub(ago).unwrap_or(now));
-            (id.clone(), last)
-        };
-        targets.iter().map(turn).collect()
+        targets.turns(self.pca.0.exchange.now(), now)
     }
 }
 
@@ -172,7 +149,7 @@ impl Running {
         if let Some(mut schedule) = self.plan(stop) {
             schedule.set_targets(turns, now);
         }
-        self.duplicated.retain(|id| self.targets.contains_key(id));
+        self.duplicated.retain(|id| self.targets.get(id).is_some());
         self.measure();
     }
 
@@ -186,7 +163,7 @@ impl Running {
         let now = Instant::now();
         let taken = self.plan(stop).and_then(|mut schedule| schedule.take(now));
         let target = taken.and_then(|id| self.targets.get(&id));
-        let Some((target, _)) = target.cloned() else {
+        let Some(target) = target.cloned() else {
             slot.unused();
             return;
         };
@@ -199,25 +176,14 @@ impl Running {
         self.poller.telemetry.waited(&self.poller.account, waited);
         let true_time = self.poller.pca.0.exchange.now();
         self.poller.store.attempt(&target, true_time);
-        let (pca, budget, stop) = (self.poller.pca.clone(), self.poller.budget.clone(), stop.clone());
         let id = target.instance_id.clone();
-        let flight = self.flights.spawn(async move {
-            let id = &target.instance_id;
-            let (mut result, mut interrupted) = (pca.instance_status(slot, &endpoint, id).await, false);
-            // What signing afresh sets right is no failure of the instance, and needs no place in the schedule.
-            if result.as_ref().is_err_and(|error| error.retry() == Retry::AtOnce) {
-                tokio::select! {
-                    slot = budget.slot() => result = pca.instance_status(slot, &endpoint, id).await,
-                    () = stop.cancelled() => interrupted = true,
-                }
-            }
-            let id = id.clone();
-            Landed {
-                id,
-                result,
-                interrupted,
-            }
-        });
+        let flight = Flight {
+            pca: self.poller.pca.clone(),
+            endpoint,
+            budget: self.poller.budget.clone(),
+            target,
+        };
+        let flight = self.flights.spawn(flight.run(slot, stop.clone()));
         self.in_flight.insert(flight.id(), id);
     }
 
@@ -295,7 +261,7 @@ impl Running {
     }
 
     fn take_in(&mut self, id: &InstanceId, outcome: Outcome) {
-        let Some((target, _)) = self.targets.get(id) else {
+        let Some(target) = self.targets.get(id) else {
             return;
         };
         let failure = outcome.as_ref().err().cloned();
