@@ -137,6 +137,24 @@ fn alerts_go_by_timestamps_and_join_no_info() {
 }
 
 #[test]
+fn what_is_critical_reaches_alertmanager_before_the_warnings_that_it_inhibits() {
+    let rules = rules(ALERTS);
+    let critical = |rule: &&Rule| rule.0["labels"]["severity"] == "critical";
+    let mut pairs = 0;
+    for critical in rules.iter().filter(critical) {
+        let mut alike = rules
+            .iter()
+            .filter(|rule| rule.text("alert") == critical.text("alert"));
+        assert_eq!(alike.next().map(|first| &first.0), Some(&critical.0));
+        pairs += alike.count();
+    }
+    assert!(
+        pairs >= 4,
+        "{pairs} of certificate, subscription, quota and facts"
+    );
+}
+
+#[test]
 fn every_threshold_is_compared_with_and_counted_by_the_watchdog() {
     let rules = rules(ALERTS);
     let (thresholds, alerts): (Vec<Rule>, Vec<Rule>) = rules.into_iter().partition(Rule::is_threshold);

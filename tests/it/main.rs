@@ -24,6 +24,7 @@ mod logs;
 mod official_credentials;
 mod official_sdk;
 mod operation_page;
+mod phone;
 mod polling;
 mod prometheus;
 mod ram_policy;

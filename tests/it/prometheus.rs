@@ -16,6 +16,8 @@ use tokio::task::JoinSet;
 use crate::support::{Program, address_in, command, free_port, poll_until, yaml};
 use crate::web_config::curl::Folder;
 
+const RULES: [&str; 2] = ["alerts.yaml", "rules.yaml"];
+
 /// A known instance of the demo.
 const INSTANCE: &str = "cas-member-20-days-left";
 
@@ -37,8 +39,8 @@ const METRICS: [&str; 12] = [
 
 pub(crate) struct Prometheus {
     url: String,
-    _program: Program,
-    _folder: tempfile::TempDir,
+    program: Program,
+    folder: tempfile::TempDir,
 }
 
 impl Prometheus {
@@ -46,25 +48,51 @@ impl Prometheus {
         Self::with(&shipped(&[target]), tempfile::tempdir().unwrap())
     }
 
-    /// With the files of `folder` beside its configuration.
+    /// With the shipped rules, and the files of `folder` beside its configuration.
     pub(crate) fn with(yaml: &str, folder: tempfile::TempDir) -> Self {
-        std::fs::write(folder.path().join("prometheus.yml"), yaml).unwrap();
-        for rules in ["alerts.yaml", "rules.yaml"] {
+        for rules in RULES {
             let shipped = format!("deploy/prometheus/{rules}");
             std::fs::copy(shipped, folder.path().join(rules)).unwrap();
         }
+        Self::without_rules(yaml, folder)
+    }
+
+    pub(crate) fn without_rules(yaml: &str, folder: tempfile::TempDir) -> Self {
+        std::fs::write(folder.path().join("prometheus.yml"), yaml).unwrap();
         let address = format!("127.0.0.1:{}", free_port());
         let mut command = command("prometheus");
         command.current_dir(folder.path()).args([
             "--config.file=prometheus.yml",
             "--storage.tsdb.path=data",
+            // For what gets lost while it looks for its Alertmanager, after a reload again: a minute otherwise.
+            "--rules.alert.resend-delay=5s",
             &format!("--web.listen-address={address}"),
         ]);
         Self {
             url: format!("http://{address}"),
-            _program: Program::start(&mut command),
-            _folder: folder,
+            program: Program::start(&mut command),
+            folder,
         }
+    }
+
+    /// Takes over what `rules` makes of each shipped file of rules.
+    pub(crate) fn load(&self, rules: impl Fn(&str) -> String) {
+        for name in RULES {
+            let shipped = std::fs::read_to_string(format!("deploy/prometheus/{name}")).unwrap();
+            std::fs::write(self.folder.path().join(name), rules(&shipped)).unwrap();
+        }
+        self.program.signal("HUP");
+    }
+
+    /// Waits until it has an Alertmanager to send alerts to.
+    pub(crate) async fn finds_alertmanager(&self) {
+        let alertmanagers = format!("{}/api/v1/alertmanagers", self.url);
+        poll_until(&alertmanagers, |_, text| {
+            let answer: Value = serde_json::from_str(text).ok()?;
+            let active = answer["data"]["activeAlertmanagers"].as_array()?;
+            (!active.is_empty()).then_some(())
+        })
+        .await;
     }
 
     /// The result of a query, once `wanted` is content with it.

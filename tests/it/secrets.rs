@@ -8,14 +8,12 @@ use std::path::Path;
 use aliyun_pca_exporter::simulator::{Fault, Key, Oddity, Server, World, errors};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Bytes, Incoming};
-use hyper::service::service_fn;
 use hyper::{Request, Response};
-use hyper_util::rt::TokioIo;
 use serde_json::json;
-use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::support::service::serve;
 use crate::support::{Metrics, Program, address_in, command, get, instance, poll_until, real_world};
 
 /// In every secret, and in nothing else.
@@ -184,19 +182,7 @@ fn lay_out(folder: &Path) {
 /// STS, a metadata service and a service that hands out keys, all at one address. The good one gives canaries; the
 /// bad one refuses everything, and repeats in every way what it was asked.
 async fn key_service(good: bool, tasks: &TaskTracker) -> String {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap().to_string();
-    tasks.spawn(async move {
-        let mut connections = JoinSet::new();
-        loop {
-            let (stream, _) = listener.accept().await.unwrap();
-            let answering = service_fn(move |request| answer(good, request));
-            connections.spawn(
-                hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), answering),
-            );
-        }
-    });
-    address
+    serve(tasks, move |request| answer(good, request)).await
 }
 
 async fn answer(good: bool, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {

@@ -3,6 +3,7 @@
 
 pub(crate) mod cloud;
 pub(crate) mod log;
+pub(crate) mod service;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -30,7 +31,7 @@ pub(crate) const USER: &str = "tester";
 pub(crate) const ACTION: &str = "GetCAInstanceStatus";
 
 /// How long to wait for what must come, before a test fails.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// 2026-01-01T00:00:00Z, when every laboratory opens.
 pub(crate) const OPENING: UnixMillis = UnixMillis(1_767_225_600_000);
