@@ -191,7 +191,7 @@ fn number(text: &mut String, value: f64) {
         text.push_str("+Inf");
     } else if value == f64::NEG_INFINITY {
         text.push_str("-Inf");
-    } else if value.trunc() == value && value.abs() < LARGEST_WHOLE {
+    } else if value.fract() == 0.0 && value.abs() < LARGEST_WHOLE {
         text.push_str(itoa::Buffer::new().format(value as i64));
     } else {
         // A `String` takes everything; NaN is spelt as the format wants it.
