@@ -11,7 +11,7 @@
 mod bare;
 mod cloud;
 mod figures;
-#[path = "../program.rs"]
+#[path = "../shared/program.rs"]
 mod program;
 
 use std::fmt::Write as _;

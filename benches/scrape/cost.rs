@@ -132,8 +132,10 @@ fn of_instances(page: &str) -> String {
     page.lines().filter(about).flat_map(|line| [line, "\n"]).collect()
 }
 
-/// Others' work on this machine disturbs a round now and then, and the mean with it.
+/// Others' work on this machine disturbs a round now and then, and the mean with it. Of an even number it is the mean of
+/// the two in the middle: the larger one would be to the disadvantage of those that have only two.
 fn median(values: &mut [f64]) -> f64 {
     values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
+    let (low, high) = (values[(values.len() - 1) / 2], values[values.len() / 2]);
+    f64::midpoint(low, high)
 }

@@ -10,7 +10,7 @@ mod cost;
 mod crowd;
 mod exporter;
 mod figures;
-#[path = "../program.rs"]
+#[path = "../shared/program.rs"]
 mod program;
 mod rival;
 mod server;
