@@ -3,6 +3,7 @@
 
 pub(crate) mod cloud;
 pub(crate) mod log;
+pub(crate) mod page;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
