@@ -150,6 +150,7 @@ impl Store {
                     measured_skew_millis: account.measured_skew_millis,
                     budget: account.budget,
                     credentials: account.credentials.clone(),
+                    instances: account.instances.len(),
                     waiting: !account.instances.is_empty()
                         && !account.instances.values().any(|instance| instance.tried()),
                     discovers: account.discovers,

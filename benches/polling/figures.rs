@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::cloud::{DROP_PERCENT, JITTER};
-use crate::program::Memory;
+use crate::program::{Memory, mebibytes};
 use crate::{INSTANCES, LIMIT, Reading};
 
 /// What lies between two readings.
@@ -157,8 +157,4 @@ fn total(metrics: &str, name: &str) -> f64 {
         labels.starts_with('{').then(|| line.rsplit_once(' '))?
     });
     series.filter_map(|(_, value)| value.parse::<f64>().ok()).sum()
-}
-
-fn mebibytes(kib: u64) -> String {
-    format!("{}.{} MiB", kib / 1024, kib % 1024 * 10 / 1024)
 }

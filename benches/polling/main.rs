@@ -11,6 +11,7 @@
 mod bare;
 mod cloud;
 mod figures;
+#[path = "../program.rs"]
 mod program;
 
 use std::fmt::Write as _;
@@ -100,15 +101,15 @@ async fn measure(span: Duration) -> anyhow::Result<Figures> {
     // No scrape falls into the time that counts: its cost is no poll's.
     let from = Reading {
         metrics: cloud.get(&metrics).await?,
-        exporter_cpu: exporter.cpu_seconds()?,
-        bare_cpu: bare.cpu_seconds()?,
+        exporter_cpu: cpu_seconds(&exporter)?,
+        bare_cpu: cpu_seconds(&bare)?,
         cloud: cloud.report().await?,
         at: Instant::now(),
     };
     sleep(span).await;
     let to = Reading {
-        exporter_cpu: exporter.cpu_seconds()?,
-        bare_cpu: bare.cpu_seconds()?,
+        exporter_cpu: cpu_seconds(&exporter)?,
+        bare_cpu: cpu_seconds(&bare)?,
         cloud: cloud.report().await?,
         at: Instant::now(),
         metrics: cloud.get(&metrics).await?,
@@ -117,6 +118,13 @@ async fn measure(span: Duration) -> anyhow::Result<Figures> {
         cloud.get(&metrics).await?;
     }
     Figures::between(&from, &to, exporter.memory()?)
+}
+
+/// Seconds of user and system time so far, in whole ticks of the kernel (10 ms), as in `process_cpu_seconds_total`.
+fn cpu_seconds(program: &Program) -> anyhow::Result<f64> {
+    let stat = program.process()?.stat()?;
+    let ticks = stat.utime + stat.stime;
+    Ok(Duration::from_millis(ticks * 1000 / procfs::ticks_per_second()).as_secs_f64())
 }
 
 fn start_exporter(config: &Path) -> anyhow::Result<(Program, SocketAddr)> {

@@ -6,6 +6,7 @@
 use prometheus::proto::MetricType;
 
 use super::instances::View;
+use crate::model::{InstanceStatus, UnixMillis};
 
 /// One metric of the instances.
 #[derive(Clone, Copy, Debug)]
@@ -18,9 +19,9 @@ pub struct Metric {
     pub help: &'static str,
     /// Its labels beyond identity.
     pub labels: &'static [&'static str],
-    /// Its value passes with time, though nothing has happened; it has one sample at the most.
-    pub passes: bool,
-    /// Puts out the instance's samples.
+    /// What its only sample counts the days until: a value that passes with time, though nothing has happened.
+    pub(super) until: Option<fn(&InstanceStatus) -> Option<UnixMillis>>,
+    /// Puts out the instance's samples; nothing where they count days.
     pub(super) samples: fn(&View<'_>, Put<'_>),
 }
 
@@ -46,7 +47,7 @@ pub const INSTANCE: [Metric; 13] = [
             "certificate_identifier",
             "common_name",
         ],
-        passes: false,
+        until: None,
         samples: |seen, put| {
             let status = seen.status();
             let ca_type = status.and_then(|status| status.ca_type.as_deref());
@@ -68,7 +69,7 @@ pub const INSTANCE: [Metric; 13] = [
         help: "Whether the instance is in this state: BUY purchased and not enabled, USED enabled, REFUND refunded, \
                REVOKE revoked; a state unknown to the exporter is added as the API names it.",
         labels: &["status"],
-        passes: false,
+        until: None,
         samples: |seen, put| {
             let Some(state) = seen.state() else { return };
             for documented in STATES {
@@ -85,7 +86,7 @@ pub const INSTANCE: [Metric; 13] = [
         help: "Certificates that the instance has issued: intermediate CAs for a root, client and server certificates \
                for an intermediate.",
         labels: &[],
-        passes: false,
+        until: None,
         samples: |seen, put| one(put, seen.count(|status| status.certificates_issued)),
     },
     Metric {
@@ -93,7 +94,7 @@ pub const INSTANCE: [Metric; 13] = [
         kind: MetricType::GAUGE,
         help: "Certificates that the instance can issue in all.",
         labels: &[],
-        passes: false,
+        until: None,
         samples: |seen, put| one(put, seen.count(|status| status.certificates_quota)),
     },
     Metric {
@@ -101,7 +102,7 @@ pub const INSTANCE: [Metric; 13] = [
         kind: MetricType::GAUGE,
         help: "Start of the CA certificate's validity.",
         labels: &[],
-        passes: false,
+        until: None,
         samples: |seen, put| one(put, seen.seconds(|status| status.not_before)),
     },
     Metric {
@@ -109,7 +110,7 @@ pub const INSTANCE: [Metric; 13] = [
         kind: MetricType::GAUGE,
         help: "End of the CA certificate's validity.",
         labels: &[],
-        passes: false,
+        until: None,
         samples: |seen, put| one(put, seen.seconds(|status| status.not_after)),
     },
     Metric {
@@ -117,15 +118,15 @@ pub const INSTANCE: [Metric; 13] = [
         kind: MetricType::GAUGE,
         help: "Days until the CA certificate expires, counted at the scrape; negative once it has expired.",
         labels: &[],
-        passes: true,
-        samples: |seen, put| one(put, seen.days_until(|status| status.not_after)),
+        until: Some(|status| status.not_after),
+        samples: |_, _| (),
     },
     Metric {
         name: "aliyun_pca_instance_subscription_expiry_timestamp_seconds",
         kind: MetricType::GAUGE,
         help: "End of the paid subscription, which may come before or after that of the CA certificate.",
         labels: &[],
-        passes: false,
+        until: None,
         samples: |seen, put| one(put, seen.seconds(|status| status.subscription_expiry)),
     },
     Metric {
@@ -133,15 +134,15 @@ pub const INSTANCE: [Metric; 13] = [
         kind: MetricType::GAUGE,
         help: "Days until the paid subscription ends, counted at the scrape; negative once it has ended.",
         labels: &[],
-        passes: true,
-        samples: |seen, put| one(put, seen.days_until(|status| status.subscription_expiry)),
+        until: Some(|status| status.subscription_expiry),
+        samples: |_, _| (),
     },
     Metric {
         name: "aliyun_pca_instance_up",
         kind: MetricType::GAUGE,
         help: "Whether the last poll of the instance succeeded; what is known from before stays on show while it is 0.",
         labels: &[],
-        passes: false,
+        until: None,
         samples: |seen, put| put(&[], f64::from(seen.instance.up())),
     },
     Metric {
@@ -149,7 +150,7 @@ pub const INSTANCE: [Metric; 13] = [
         kind: MetricType::GAUGE,
         help: "When what is known of the instance was learnt; 0 before the first success.",
         labels: &[],
-        passes: false,
+        until: None,
         samples: |seen, put| put(&[], seen.last_success()),
     },
     Metric {
@@ -157,7 +158,7 @@ pub const INSTANCE: [Metric; 13] = [
         kind: MetricType::GAUGE,
         help: "Why the last poll of the instance failed; only while it has.",
         labels: &["reason"],
-        passes: false,
+        until: None,
         samples: |seen, put| {
             if let Some(failure) = &seen.instance.failure {
                 put(&[failure.reason.as_str()], 1.0);
@@ -169,8 +170,8 @@ pub const INSTANCE: [Metric; 13] = [
         kind: MetricType::GAUGE,
         help: "How often the instance is polled; longer than configured where the budget of calls demands it.",
         labels: &[],
-        passes: false,
-        samples: |seen, put| one(put, seen.interval.map(|interval| interval.as_secs_f64())),
+        until: None,
+        samples: |seen, put| put(&[], seen.interval.as_secs_f64()),
     },
 ];
 

@@ -5,6 +5,21 @@ use std::fmt::Write as _;
 use prometheus::proto::MetricType;
 
 use super::Format;
+use crate::model::UnixMillis;
+
+/// Up to here every whole number is exact.
+const LARGEST_WHOLE: f64 = 9_007_199_254_740_992.0;
+
+const SECONDS_PER_DAY: f64 = 86_400.0;
+
+/// Room for the labels that most instances have, in bytes.
+const ROOM_FOR_LABELS: usize = 128;
+
+/// What the decimals of days count, eight of them.
+const DECIMALS: u64 = 100_000_000;
+
+/// Thousandths of a millisecond in one of these.
+const THOUSANDTHS: u64 = 864;
 
 /// A text under construction.
 pub(super) struct Encoder {
@@ -17,6 +32,9 @@ pub(super) struct Samples<'a> {
     text: &'a mut String,
     family: &'a str,
 }
+
+/// Labels that several samples begin with.
+pub(super) struct WrittenLabels(String);
 
 /// One sample that still takes labels; [`Sample::value`] ends it.
 pub(super) struct Sample<'a> {
@@ -40,24 +58,12 @@ impl Encoder {
         help: &str,
         write: impl FnOnce(&mut Samples<'_>),
     ) {
-        let (text, format) = (&mut self.text, self.format);
+        let text = &mut self.text;
         let start = text.len();
-        let family = format.family(name, kind == MetricType::COUNTER);
-        for part in ["# HELP ", family, " "] {
-            text.push_str(part);
-        }
-        escape(text, help, format.help_escapes());
-        for part in ["\n# TYPE ", family, " ", spelling(kind), "\n"] {
-            text.push_str(part);
-        }
-        if let Some(unit) = format.unit(family) {
-            for part in ["# UNIT ", family, " ", unit, "\n"] {
-                text.push_str(part);
-            }
-        }
-        let head = text.len();
+        head(text, self.format, name, kind, help);
+        let written = text.len();
         write(&mut Samples { text, family: name });
-        if text.len() == head {
+        if text.len() == written {
             text.truncate(start);
         }
     }
@@ -74,17 +80,6 @@ impl<'a> Samples<'a> {
         Self { text, family }
     }
 
-    /// Ends a line that was written up to its value.
-    pub(super) fn end(&mut self, value: f64) {
-        number(self.text, value);
-        self.text.push('\n');
-    }
-
-    /// Takes lines that were written before.
-    pub(super) fn lines(&mut self, lines: &str) {
-        self.text.push_str(lines);
-    }
-
     /// Begins a sample named after the family, with a suffix that is mostly empty.
     pub(super) fn sample(&mut self, suffix: &str) -> Sample<'_> {
         self.text.push_str(self.family);
@@ -94,9 +89,19 @@ impl<'a> Samples<'a> {
             labelled: false,
         }
     }
+
+    /// Begins a sample with labels that were written before.
+    pub(super) fn sample_of(&mut self, labels: &WrittenLabels) -> Sample<'_> {
+        let sample = self.sample("");
+        sample.text.push_str(&labels.0);
+        Sample {
+            labelled: !labels.0.is_empty(),
+            ..sample
+        }
+    }
 }
 
-impl<'b> Sample<'b> {
+impl Sample<'_> {
     /// Adds a label. The name is one that Prometheus allows; the value may be any text.
     pub(super) fn label(&mut self, name: &str, value: &str) {
         self.begin_label(name);
@@ -111,14 +116,18 @@ impl<'b> Sample<'b> {
         self.text.push('"');
     }
 
-    pub(super) fn value(self, value: f64) {
-        let text = self.before_value();
-        number(text, value);
-        text.push('\n');
+    pub(super) fn value(mut self, value: f64) {
+        number(self.before_value(), value);
+        self.text.push('\n');
     }
 
-    /// Ends it without a value, and returns the text that takes one.
-    pub(super) fn before_value(self) -> &'b mut String {
+    /// Ends it with the days between two times.
+    pub(super) fn days(mut self, until: UnixMillis, now: UnixMillis) {
+        days(self.before_value(), until, now);
+        self.text.push('\n');
+    }
+
+    fn before_value(&mut self) -> &mut String {
         self.text.push_str(if self.labelled { "} " } else { " " });
         self.text
     }
@@ -128,6 +137,37 @@ impl<'b> Sample<'b> {
         self.text.push_str(name);
         self.text.push_str("=\"");
         self.labelled = true;
+    }
+}
+
+impl<'a> FromIterator<(&'a str, &'a str)> for WrittenLabels {
+    fn from_iter<T: IntoIterator<Item = (&'a str, &'a str)>>(labels: T) -> Self {
+        let mut text = String::with_capacity(ROOM_FOR_LABELS);
+        let mut sample = Sample {
+            text: &mut text,
+            labelled: false,
+        };
+        for (name, value) in labels {
+            sample.label(name, value);
+        }
+        Self(text)
+    }
+}
+
+/// Writes the lines that open a family.
+pub(super) fn head(text: &mut String, format: Format, name: &str, kind: MetricType, help: &str) {
+    let family = format.family(name, kind == MetricType::COUNTER);
+    for part in ["# HELP ", family, " "] {
+        text.push_str(part);
+    }
+    escape(text, help, format.help_escapes());
+    for part in ["\n# TYPE ", family, " ", spelling(kind), "\n"] {
+        text.push_str(part);
+    }
+    if let Some(unit) = format.unit(family) {
+        for part in ["# UNIT ", family, " ", unit, "\n"] {
+            text.push_str(part);
+        }
     }
 }
 
@@ -141,28 +181,57 @@ fn spelling(kind: MetricType) -> &'static str {
     }
 }
 
-/// Rust prints the shortest digits that read back as the same number, and never an exponent.
+/// The shortest digits that read back as the same number, and never an exponent.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "whole and small enough to be exact"
+)]
 fn number(text: &mut String, value: f64) {
     if value == f64::INFINITY {
         text.push_str("+Inf");
     } else if value == f64::NEG_INFINITY {
         text.push_str("-Inf");
+    } else if value.fract() == 0.0 && value.abs() < LARGEST_WHOLE {
+        text.push_str(itoa::Buffer::new().format(value as i64));
     } else {
         // A `String` takes everything; NaN is spelt as the format wants it.
         let _ = write!(text, "{value}");
     }
 }
 
-fn escape(text: &mut String, value: &str, escapes: &[(char, &str)]) {
-    let mut clean = 0;
-    for (at, found) in value.char_indices() {
-        if let Some((_, escaped)) = escapes.iter().find(|(plain, _)| *plain == found) {
-            text.push_str(&value[clean..at]);
-            text.push_str(escaped);
-            clean = at + found.len_utf8();
-        }
+/// The days from `now` until a time, with eight decimals: fine enough to tell milliseconds apart, and mostly of the same
+/// length as before.
+pub(super) fn days(text: &mut String, until: UnixMillis, now: UnixMillis) {
+    let thousandths = until
+        .0
+        .checked_sub(now.0)
+        .and_then(|millis| millis.checked_mul(1_000));
+    let Some(thousandths) = thousandths else {
+        // Millions of years.
+        return number(text, until.seconds_since(now) / SECONDS_PER_DAY);
+    };
+    let rounded = (thousandths.unsigned_abs() + THOUSANDTHS / 2) / THOUSANDTHS;
+    if thousandths < 0 {
+        text.push('-');
     }
-    text.push_str(&value[clean..]);
+    text.push_str(itoa::Buffer::new().format(rounded / DECIMALS));
+    text.push('.');
+    // The one in front keeps the zeros.
+    text.push_str(&itoa::Buffer::new().format(DECIMALS + rounded % DECIMALS)[1..]);
+}
+
+fn escape(text: &mut String, value: &str, escapes: &[(char, &str)]) {
+    let mut rest = value;
+    // Bytes are found much faster than characters, and mostly there is nothing to find.
+    while let Some((at, escaped)) = rest.bytes().enumerate().find_map(|(at, byte)| {
+        let found = escapes.iter().find(|(plain, _)| *plain == char::from(byte));
+        found.map(|(_, escaped)| (at, escaped))
+    }) {
+        text.push_str(&rest[..at]);
+        text.push_str(escaped);
+        rest = &rest[at + 1..];
+    }
+    text.push_str(rest);
 }
 
 #[cfg(test)]
@@ -231,6 +300,25 @@ mod tests {
     fn a_help_text_keeps_its_quotes_and_escapes_backslash_and_newline() {
         let text = gauge("a \"b\" \\ c\nd", |samples| samples.sample("").value(0.0));
         assert_eq!(text.lines().next().unwrap(), r#"# HELP a a "b" \\ c\nd"#);
+    }
+
+    #[test]
+    fn days_have_eight_decimals_and_tell_milliseconds_apart() {
+        let day = 86_400_000;
+        let spelt = [
+            (day / 2, "0.50000000"),
+            (-day / 2, "-0.50000000"),
+            (1, "0.00000001"),
+            (350 * day + 2, "350.00000002"),
+            (2 * day - 1, "1.99999999"),
+            (-1, "-0.00000001"),
+            (0, "0.00000000"),
+        ];
+        for (millis, expected) in spelt {
+            let mut text = String::new();
+            days(&mut text, UnixMillis(millis + 7), UnixMillis(7));
+            assert_eq!(text, expected);
+        }
     }
 
     #[test]

@@ -5,66 +5,56 @@
 use std::time::Duration;
 
 use super::catalogue::{IDENTITY, Metric};
-use super::encode::Samples;
+use super::encode::{Samples, WrittenLabels};
 use crate::model::{InstanceStatus, UnixMillis};
-use crate::store::{InstanceState, Snapshot};
+use crate::store::InstanceState;
 
 /// The longest state that is shown, in bytes.
 const LONGEST_STATE: usize = 64;
-
-const SECONDS_PER_DAY: f64 = 86_400.0;
 
 /// One instance as it stands at the scrape.
 pub(super) struct View<'a> {
     pub(super) instance: &'a InstanceState,
     /// The poll interval of its account.
-    pub(super) interval: Option<Duration>,
+    pub(super) interval: Duration,
     /// The true time, whatever this machine's clock says.
     now: UnixMillis,
+    /// The labels that all its series have.
+    labels: WrittenLabels,
 }
 
 impl<'a> View<'a> {
-    pub(super) fn new(snapshot: &Snapshot, instance: &'a InstanceState, now: UnixMillis) -> Self {
-        let account = &instance.target.account;
+    pub(super) fn new(instance: &'a InstanceState, interval: Duration, now: UnixMillis) -> Self {
+        let target = &instance.target;
+        let identity = [target.account.as_str(), target.instance_id.as_str()];
+        let users = target
+            .labels
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()));
         Self {
             instance,
-            interval: snapshot.account(account).map(|account| account.interval),
-            now: snapshot.now(account, now),
+            interval,
+            now,
+            labels: IDENTITY.into_iter().zip(identity).chain(users).collect(),
         }
-    }
-
-    /// Writes the samples of a metric. Those that pass with time end before their value.
-    pub(super) fn write(&self, metric: &Metric, samples: &mut Samples<'_>) {
-        (metric.samples)(self, &mut |own_labels, value| {
-            let target = &self.instance.target;
-            let identity = [target.account.as_str(), target.instance_id.as_str()];
-            let mut sample = samples.sample("");
-            for (name, value) in IDENTITY.into_iter().zip(identity) {
-                sample.label(name, value);
-            }
-            for (name, value) in &target.labels {
-                sample.label(name, value);
-            }
-            for (name, value) in metric.labels.iter().zip(own_labels) {
-                sample.label(name, value);
-            }
-            if metric.passes {
-                sample.before_value();
-            } else {
-                sample.value(value);
-            }
-        });
-    }
-
-    /// The value of a metric that passes with time and has one sample at the most.
-    pub(super) fn value(&self, metric: &Metric) -> Option<f64> {
-        let mut found = None;
-        (metric.samples)(self, &mut |_, value| found = Some(value));
-        found
     }
 }
 
 impl View<'_> {
+    /// Writes the samples of a metric.
+    pub(super) fn write(&self, metric: &Metric, samples: &mut Samples<'_>) {
+        if let Some(until) = metric.until.and_then(|until| self.time(until)) {
+            samples.sample_of(&self.labels).days(until, self.now);
+        }
+        (metric.samples)(self, &mut |own_labels, value| {
+            let mut sample = samples.sample_of(&self.labels);
+            for (name, value) in metric.labels.iter().zip(own_labels) {
+                sample.label(name, value);
+            }
+            sample.value(value);
+        });
+    }
+
     /// What the API said at the last success.
     pub(super) fn status(&self) -> Option<&InstanceStatus> {
         self.instance.facts.as_ref().map(|facts| &facts.status)
@@ -84,14 +74,13 @@ impl View<'_> {
         self.status().and_then(field).map(|count| count as f64)
     }
 
-    /// A time as seconds since 1970.
-    pub(super) fn seconds(&self, field: fn(&InstanceStatus) -> Option<UnixMillis>) -> Option<f64> {
-        self.status().and_then(field).map(seconds)
+    pub(super) fn time(&self, field: fn(&InstanceStatus) -> Option<UnixMillis>) -> Option<UnixMillis> {
+        self.status().and_then(field)
     }
 
-    pub(super) fn days_until(&self, field: fn(&InstanceStatus) -> Option<UnixMillis>) -> Option<f64> {
-        let time = self.status().and_then(field)?;
-        Some(time.seconds_since(self.now) / SECONDS_PER_DAY)
+    /// A time as seconds since 1970.
+    pub(super) fn seconds(&self, field: fn(&InstanceStatus) -> Option<UnixMillis>) -> Option<f64> {
+        self.time(field).map(seconds)
     }
 
     pub(super) fn last_success(&self) -> f64 {

@@ -1,14 +1,16 @@
 //! What Prometheus reads: the catalogue of instance metrics, and the text that a snapshot and the own counters make.
 //!
-//! Instance series go straight from the snapshot into one buffer, no registry in between. The own counters come
+//! Instance series go straight from the snapshot into a buffer a family, no registry in between. The own counters come
 //! from theirs and are written by the same page of encoding code. Nothing here is fetched: the same arguments give the
-//! same text. A [`Renderer`] remembers the lines of instances that have not changed since.
+//! same text. A [`Renderer`] writes the next page over the last one.
 
 pub mod catalogue;
 mod counters;
 mod encode;
+mod family;
 mod format;
 mod instances;
+mod page;
 mod renderer;
 
 use prometheus::proto::MetricFamily;
@@ -17,6 +19,7 @@ use crate::model::UnixMillis;
 use crate::store::Snapshot;
 
 pub use format::Format;
+pub use page::Page;
 pub use renderer::Renderer;
 
 /// Who is going to read the text.
@@ -34,7 +37,9 @@ pub enum Scope {
 /// Families stand in the order of the catalogue, then of `own`; series in the order of the snapshot. A family
 /// without a series is left out whole, as Prometheus' own clients do.
 pub fn text(snapshot: &Snapshot, own: &[MetricFamily], now: UnixMillis, scope: Scope) -> String {
-    Renderer::new(Format::Text, scope).render(snapshot, own, now)
+    Renderer::new(Format::Text, scope)
+        .render(snapshot.clone(), own, now)
+        .to_string()
 }
 
 impl Scope {

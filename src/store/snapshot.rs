@@ -30,6 +30,8 @@ pub struct AccountState {
     pub budget: Option<BudgetState>,
     /// Where its credentials came from, once it has had some.
     pub credentials: Option<CredentialsState>,
+    /// How many instances it has.
+    pub instances: usize,
     /// The account has instances, and none of them has had an outcome yet.
     pub waiting: bool,
     /// Instances are to be found.
@@ -40,7 +42,24 @@ pub struct AccountState {
     pub discovered: Option<UnixMillis>,
 }
 
+impl AccountState {
+    /// The true time for a local one, as far as the account's API has insisted that they differ.
+    pub fn true_time(&self, local: UnixMillis) -> UnixMillis {
+        UnixMillis(local.0.saturating_sub(self.skew_millis))
+    }
+}
+
 impl Snapshot {
+    /// Every instance, in order, with its account.
+    pub fn by_account(&self) -> impl Iterator<Item = (&AccountState, &Arc<InstanceState>)> {
+        let mut rest = self.instances.as_slice();
+        self.accounts.iter().flat_map(move |account| {
+            let (own, others) = rest.split_at(account.instances);
+            rest = others;
+            own.iter().map(move |instance| (account, instance))
+        })
+    }
+
     /// What is known of an account.
     pub fn account(&self, name: &AccountName) -> Option<&AccountState> {
         let found = self.accounts.binary_search_by(|account| account.name.cmp(name));
@@ -49,8 +68,8 @@ impl Snapshot {
 
     /// The true time for a local one, as far as an account's API has insisted that they differ.
     pub fn now(&self, account: &AccountName, local: UnixMillis) -> UnixMillis {
-        let ahead = self.account(account).map_or(0, |account| account.skew_millis);
-        UnixMillis(local.0.saturating_sub(ahead))
+        self.account(account)
+            .map_or(local, |account| account.true_time(local))
     }
 
     /// Every account has had an outcome, and every discovery an attempt.

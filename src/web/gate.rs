@@ -6,8 +6,6 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use http_body_util::Full;
-use hyper::body::Bytes;
 use hyper::header::{AUTHORIZATION, CONTENT_SECURITY_POLICY, HeaderMap, HeaderValue, WWW_AUTHENTICATE};
 use hyper::http::request::Parts;
 use hyper::{Response, StatusCode};
@@ -15,6 +13,7 @@ use rustls::ServerConfig;
 use tokio::time::Instant;
 
 use super::basic_auth::Logins;
+use super::body::Body;
 use super::config::WebConfig;
 use super::live::{Broken, LiveConfig};
 use super::rate_limit::Bucket;
@@ -84,7 +83,7 @@ impl Gate {
     }
 
     /// The site's answer, if the request gets so far.
-    pub(super) async fn answer(&self, site: &Site, request: &Parts, draining: bool) -> Response<Full<Bytes>> {
+    pub(super) async fn answer(&self, site: &Site, request: &Parts, draining: bool) -> Response<Body> {
         if self.probes_only && !PROBES.contains(&request.uri.path()) {
             return not_found();
         }
@@ -106,7 +105,7 @@ impl Gate {
 }
 
 impl Guarded {
-    async fn refuse(&self, config: &WebConfig, request: &Parts) -> Option<Response<Full<Bytes>>> {
+    async fn refuse(&self, config: &WebConfig, request: &Parts) -> Option<Response<Body>> {
         if let Some(limit) = config.rate_limit
             && !self.bucket.take(limit, Instant::now())
         {

@@ -1,6 +1,7 @@
 //! The HTTP side: listeners, routes, and the status page. It reads the store and never calls the cloud.
 
 mod basic_auth;
+mod body;
 mod config;
 mod crowd;
 mod gate;

@@ -10,7 +10,7 @@ use hyper::body::Bytes;
 use tokio::sync::{Mutex, OnceCell};
 use tokio::time::Instant;
 
-use crate::exposition::{Format, Renderer, Scope};
+use crate::exposition::{self, Format, Renderer, Scope};
 use crate::host::Clock;
 use crate::store::Store;
 use crate::telemetry::Telemetry;
@@ -38,7 +38,7 @@ struct Kept {
 /// A page, shared by all who are sending it.
 #[derive(Clone, Debug)]
 struct Page {
-    plain: Bytes,
+    plain: exposition::Page,
     /// Made by the first who wants it.
     compressed: Arc<OnceCell<Bytes>>,
 }
@@ -61,7 +61,7 @@ impl Pages {
     }
 
     /// The page as it stands, or stood a moment ago.
-    pub(super) async fn plain(&self, format: Format) -> Bytes {
+    pub(super) async fn plain(&self, format: Format) -> exposition::Page {
         self.page(format).await.plain
     }
 
@@ -89,12 +89,11 @@ impl Pages {
         {
             return page.clone();
         }
-        // Before the next one is made, so that there are never two for want of a reader.
+        // Before the next one is made, which is written over this one unless somebody is still reading it.
         kept.last = None;
         let (snapshot, own) = (self.store.snapshot(), self.telemetry.gather());
-        let text = kept.renderer.render(&snapshot, &own, self.clock.now());
         let page = Page {
-            plain: Bytes::from(text),
+            plain: kept.renderer.render(snapshot, &own, self.clock.now()),
             compressed: Arc::default(),
         };
         kept.last = Some((Instant::now(), page.clone()));
@@ -103,9 +102,10 @@ impl Pages {
 }
 
 /// At the fastest level: the text shrinks to some 3 % all the same.
-fn compress(plain: &[u8]) -> Bytes {
+fn compress(plain: &exposition::Page) -> Bytes {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
-    let compressed = encoder.write_all(plain).and_then(|()| encoder.finish());
+    let written = plain.parts().iter().try_for_each(|part| encoder.write_all(part));
+    let compressed = written.and_then(|()| encoder.finish());
     Bytes::from(compressed.expect("a Vec takes everything"))
 }
 
@@ -120,6 +120,10 @@ mod tests {
         Pages::new(Arc::default(), telemetry, Clock::starting_at(UnixMillis(0)))
     }
 
+    fn buffers(page: &exposition::Page) -> Vec<*const u8> {
+        page.parts().iter().map(|part| part.as_ptr()).collect()
+    }
+
     #[tokio::test(start_paused = true)]
     async fn whoever_asks_within_a_second_gets_the_same_buffer() {
         let pages = pages();
@@ -127,18 +131,18 @@ mod tests {
             let first = pages.plain(format).await;
             let compressed = pages.compressed(format).await;
             tokio::time::advance(Duration::from_millis(999)).await;
-            assert_eq!(pages.plain(format).await.as_ptr(), first.as_ptr());
+            assert_eq!(buffers(&pages.plain(format).await), buffers(&first));
             assert_eq!(pages.compressed(format).await.as_ptr(), compressed.as_ptr());
             tokio::time::advance(Duration::from_millis(1)).await;
-            assert_ne!(pages.plain(format).await.as_ptr(), first.as_ptr());
+            assert_ne!(buffers(&pages.plain(format).await), buffers(&first));
         }
     }
 
     #[tokio::test(start_paused = true)]
     async fn the_formats_have_pages_of_their_own() {
         let pages = pages();
-        let text = pages.plain(Format::Text).await;
-        let openmetrics = pages.plain(Format::OpenMetrics).await;
-        assert!(!text.ends_with(b"# EOF\n") && openmetrics.ends_with(b"# EOF\n"));
+        let text = pages.plain(Format::Text).await.to_string();
+        let openmetrics = pages.plain(Format::OpenMetrics).await.to_string();
+        assert!(!text.ends_with("# EOF\n") && openmetrics.ends_with("# EOF\n"));
     }
 }

@@ -4,8 +4,6 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use http_body_util::Full;
-use hyper::body::Bytes;
 use hyper::header::{
     ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue, VARY,
     X_CONTENT_TYPE_OPTIONS,
@@ -15,6 +13,7 @@ use hyper::http::uri::PathAndQuery;
 use hyper::{Method, Response, StatusCode};
 use tokio::sync::{mpsc, oneshot};
 
+use super::body::Body;
 use super::pages::Pages;
 use super::{negotiation, status_page};
 use crate::host::Clock;
@@ -117,7 +116,7 @@ impl Site {
     }
 
     /// The answer to a request. The body is whole even for HEAD: the server leaves it out and keeps its length.
-    pub(super) async fn answer(&self, request: &Parts, draining: bool) -> Response<Full<Bytes>> {
+    pub(super) async fn answer(&self, request: &Parts, draining: bool) -> Response<Body> {
         let (method, path) = (&request.method, request.uri.path());
         if path == RELOAD {
             return match &self.reloads {
@@ -156,13 +155,13 @@ impl Site {
         }
     }
 
-    async fn metrics(&self, asked: &HeaderMap) -> Response<Full<Bytes>> {
+    async fn metrics(&self, asked: &HeaderMap) -> Response<Body> {
         let format = negotiation::format(asked);
         let compress = negotiation::gzip(asked);
-        let page = if compress {
-            self.pages.compressed(format).await
+        let page: Body = if compress {
+            self.pages.compressed(format).await.into()
         } else {
-            self.pages.plain(format).await
+            self.pages.plain(format).await.parts().iter().cloned().collect()
         };
         let mut response = response(StatusCode::OK, format.content_type(), page);
         let headers = response.headers_mut();
@@ -173,7 +172,7 @@ impl Site {
         response
     }
 
-    fn status_page(&self) -> Response<Full<Bytes>> {
+    fn status_page(&self) -> Response<Body> {
         let (snapshot, now) = (self.store.snapshot(), self.clock.now());
         let page = status_page::render(&snapshot, now, &self.telemetry_path, &self.build);
         let mut response = response(StatusCode::OK, "text/html; charset=utf-8", page);
@@ -184,7 +183,7 @@ impl Site {
     }
 }
 
-async fn reload(method: &Method, reloads: &mpsc::Sender<Reload>) -> Response<Full<Bytes>> {
+async fn reload(method: &Method, reloads: &mpsc::Sender<Reload>) -> Response<Body> {
     if method != Method::POST {
         return refusal("Only POST works here.\n", "POST");
     }
@@ -200,7 +199,7 @@ async fn reload(method: &Method, reloads: &mpsc::Sender<Reload>) -> Response<Ful
     }
 }
 
-fn readiness(snapshot: &Snapshot) -> Response<Full<Bytes>> {
+fn readiness(snapshot: &Snapshot) -> Response<Body> {
     if snapshot.ready() {
         return plain(StatusCode::OK, "aliyun-pca-exporter is ready.\n");
     }
@@ -226,11 +225,11 @@ fn readiness(snapshot: &Snapshot) -> Response<Full<Bytes>> {
     )
 }
 
-pub(super) fn not_found() -> Response<Full<Bytes>> {
+pub(super) fn not_found() -> Response<Body> {
     plain(StatusCode::NOT_FOUND, "There is nothing at this path.\n")
 }
 
-fn refusal(text: &'static str, allowed: &'static str) -> Response<Full<Bytes>> {
+fn refusal(text: &'static str, allowed: &'static str) -> Response<Body> {
     let mut refusal = plain(StatusCode::METHOD_NOT_ALLOWED, text);
     refusal
         .headers_mut()
@@ -238,12 +237,12 @@ fn refusal(text: &'static str, allowed: &'static str) -> Response<Full<Bytes>> {
     refusal
 }
 
-pub(super) fn plain(status: StatusCode, text: impl Into<Bytes>) -> Response<Full<Bytes>> {
+pub(super) fn plain(status: StatusCode, text: impl Into<Body>) -> Response<Body> {
     response(status, PLAIN_TEXT, text)
 }
 
-fn response(status: StatusCode, media_type: &'static str, body: impl Into<Bytes>) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(body.into()));
+fn response(status: StatusCode, media_type: &'static str, body: impl Into<Body>) -> Response<Body> {
+    let mut response = Response::new(body.into());
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type));

@@ -8,8 +8,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http_body_util::Full;
-use hyper::body::{Body as _, Bytes, Incoming};
+use hyper::body::Incoming;
 use hyper::header::{CONTENT_LENGTH, HeaderValue};
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
@@ -23,6 +22,7 @@ use tokio::task::{JoinError, JoinSet};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
+use super::body::Body;
 use super::crowd::{Crowd, Place};
 use super::gate::Gate;
 use super::listen::Listeners;
@@ -168,7 +168,7 @@ impl Server {
         }
     }
 
-    async fn answer(&self, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
+    async fn answer(&self, request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
         let (head, _) = request.into_parts();
         let draining = self.stop.is_cancelled();
         let answer = self.gate.answer(&self.site, &head, draining).await;
@@ -181,12 +181,11 @@ impl Server {
 }
 
 /// The head alone, with the length of what is left out. The library does that by itself for HTTP/1.1 only.
-fn without_body(answer: Response<Full<Bytes>>) -> Response<Full<Bytes>> {
+fn without_body(answer: Response<Body>) -> Response<Body> {
     let (mut head, body) = answer.into_parts();
-    if let Some(length) = body.size_hint().exact() {
-        head.headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
-    }
-    Response::from_parts(head, Full::default())
+    head.headers
+        .insert(CONTENT_LENGTH, HeaderValue::from(body.length()));
+    Response::from_parts(head, Body::default())
 }
 
 /// Returns once nothing has been asked for as long as HTTP/1.1 may wait for a request.

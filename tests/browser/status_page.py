@@ -93,12 +93,11 @@ def filters(page):
     field, said = page.get_by_label("Filter"), page.locator(".filter output")
     shown = page.locator(f"{ROWS}:visible")
     ids = cells(page, 1)
-    # As a person would: the end of an id, in capitals.
     wanted = ids[len(ids) // 2]
     field.press_sequentially(wanted[:40].upper())
-    expected = sum(wanted[:40].casefold() in other.casefold() for other in ids)
-    assert 1 <= shown.count() <= INSTANCES and shown.count() >= expected, (shown.count(), expected, wanted[:40])
-    assert wanted in [text.strip() for text in page.locator(f"{ROWS}:visible th").all_inner_texts()]
+    found = [text.strip() for text in page.locator(f"{ROWS}:visible th").all_inner_texts()]
+    # What is hostile repeats itself in all its columns, and others may share its words.
+    assert found == [wanted] or NAME == "hostile" and wanted in found, (wanted, found)
     field.fill("nothing has this text")
     assert shown.count() == 0
     assert said.inner_text() == f"0 of {INSTANCES} shown", said.inner_text()

@@ -301,10 +301,11 @@ fn names(page: &str) -> BTreeSet<String> {
 #[test]
 fn openmetrics_is_the_same_page_with_units_other_heads_of_counters_and_an_end() {
     let page = Renderer::new(Format::OpenMetrics, Scope::Scrape).render(
-        &golden_snapshot(),
+        golden_snapshot(),
         &golden_telemetry().gather(),
         NOW,
     );
+    let page = page.to_string();
     let golden = include_str!("../data/golden/openmetrics.txt");
     for (number, (line, expected)) in with_process_values_at_zero(&page)
         .lines()
@@ -584,8 +585,8 @@ proptest! {
                 Step::Time(millis) => now = UnixMillis(now.0 + millis),
             }
             for (format, lasting) in &mut lasting {
-                let anew = Renderer::new(*format, Scope::Scrape).render(&store.snapshot(), &own, now);
-                prop_assert_eq!(lasting.render(&store.snapshot(), &own, now), anew);
+                let anew = Renderer::new(*format, Scope::Scrape).render(store.snapshot(), &own, now);
+                prop_assert_eq!(lasting.render(store.snapshot(), &own, now).to_string(), anew.to_string());
             }
         }
     }
@@ -656,7 +657,8 @@ fn parsed_by_python(snapshot: &Snapshot, own: &[MetricFamily], now: UnixMillis) 
     let folder = tempfile::tempdir().unwrap();
     let mut files = Vec::new();
     for format in Format::ALL {
-        let page = Renderer::new(format, Scope::Scrape).render(snapshot, own, now);
+        let page = Renderer::new(format, Scope::Scrape).render(snapshot.clone(), own, now);
+        let page = page.to_string();
         let file = folder.path().join(format!("{format:?}"));
         std::fs::write(&file, page).unwrap();
         files.push(file);

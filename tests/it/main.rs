@@ -7,6 +7,7 @@ mod browser;
 mod chart;
 mod clocks;
 mod command;
+mod compose;
 mod config;
 mod configuration_page;
 mod credentials;

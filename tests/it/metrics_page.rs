@@ -92,7 +92,7 @@ fn own() -> Vec<Family> {
 }
 
 /// The values of each metric of one instance, by their labels, at three times: before its first poll, after one that
-/// succeeded, and after one that failed a day later.
+/// succeeded, and after one that failed two days later.
 fn story() -> [BTreeMap<String, BTreeMap<String, f64>>; 3] {
     let store = Store::default();
     let target = Arc::new(Target {
@@ -133,8 +133,8 @@ fn story() -> [BTreeMap<String, BTreeMap<String, f64>>; 3] {
         reason: Reason::Timeout,
         detail: String::new(),
     };
-    store.record(&target, Err(failure), days(1));
-    [before, succeeded, values(days(1))]
+    store.record(&target, Err(failure), days(2));
+    [before, succeeded, values(days(2))]
 }
 
 /// What a metric shows before the first poll, and what becomes of it when a poll fails.
@@ -144,18 +144,21 @@ fn fate(metric: &Metric, story: &[BTreeMap<String, BTreeMap<String, f64>>; 3]) -
         let [value] = values.values().collect::<Vec<_>>()[..] else {
             panic!("{}: not one value in {values:?}", metric.name);
         };
-        value.to_string()
+        *value
     };
     let before = match before {
         None => "absent".to_owned(),
         Some(before) if Some(before) == succeeded => "as later".to_owned(),
-        Some(before) => number(before),
+        Some(before) => number(before).to_string(),
     };
     let failed = match (succeeded, failed) {
         (None, Some(_)) => "appears".to_owned(),
         (Some(succeeded), Some(failed)) if succeeded == failed => "stays".to_owned(),
-        (Some(_), Some(_)) if metric.passes => "counts on".to_owned(),
-        (Some(_), Some(failed)) => format!("turns {}", number(failed)),
+        (Some(succeeded), Some(failed)) => match (number(succeeded), number(failed)) {
+            // Two days have passed between them.
+            (succeeded, failed) if (succeeded - failed - 2.0).abs() < f64::EPSILON => "counts on".to_owned(),
+            (_, failed) => format!("turns {failed}"),
+        },
         (_, None) => panic!("{} is lost when a poll fails", metric.name),
     };
     (before, failed)

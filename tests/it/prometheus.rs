@@ -1,8 +1,17 @@
 //! A real Prometheus scrapes the demo, and its query API is asked what it has understood.
 
 use std::collections::BTreeSet;
+use std::convert::Infallible;
 
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::header::CONTENT_TYPE;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::rt::TokioIo;
 use serde_json::Value;
+use tokio::task::JoinSet;
 
 use crate::support::{Program, address_in, command, free_port, poll_until, yaml};
 use crate::web_config::curl::Folder;
@@ -273,4 +282,73 @@ async fn prometheus_scrapes_over_mutual_tls_with_a_password() {
         let value = prometheus.value(&format!("up{{job=\"{name}\"}}")).await;
         assert_eq!(value.to_string(), up, "{name}");
     }
+}
+
+/// Passes every request on without what it would rather have, so that the answer is in the text format.
+async fn without_accept(target: String, tasks: &mut JoinSet<()>) -> String {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    tasks.spawn(async move {
+        let mut connections = JoinSet::new();
+        loop {
+            let (stream, _) = listener.accept().await.unwrap();
+            let (client, target) = (client.clone(), target.clone());
+            let pass = service_fn(move |request: Request<Incoming>| {
+                let asked = client.get(format!("http://{target}{}", request.uri().path()));
+                async move {
+                    let answer = asked.send().await.unwrap();
+                    let kind = answer.headers()[CONTENT_TYPE].clone();
+                    assert!(kind.to_str().unwrap().starts_with("text/plain"), "{kind:?}");
+                    let page = answer.bytes().await.unwrap();
+                    let passed = Response::builder().header(CONTENT_TYPE, kind);
+                    Ok::<_, Infallible>(passed.body(Full::new(page)).unwrap())
+                }
+            });
+            connections.spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), pass));
+        }
+    });
+    address
+}
+
+#[tokio::test]
+#[ignore = "needs prometheus, see tests/run"]
+async fn prometheus_stores_the_same_series_from_both_formats() {
+    let (_demo, address) = demo();
+    let mut tasks = JoinSet::new();
+    let text = without_accept(address.clone(), &mut tasks).await;
+    let job = |name: &str, target: &str| {
+        format!(
+            "- job_name: {name}\n  scrape_interval: 1s\n  static_configs: [{{targets: [\"{target}\"]}}]\n"
+        )
+    };
+    let jobs = format!(
+        "scrape_configs:\n{}{}",
+        job("openmetrics", &address),
+        job("text", &text)
+    );
+    let prometheus = Prometheus::with(&jobs, tempfile::tempdir().unwrap());
+    let series = async |job: &str| {
+        let scraped_twice =
+            format!("count_over_time(up{{job=\"{job}\"}}[1m]) >= 2 and up{{job=\"{job}\"}} == 1");
+        prometheus
+            .until(&scraped_twice, |result| (!result.is_empty()).then_some(()))
+            .await;
+        let all = format!("{{job=\"{job}\",__name__=~\"aliyun_pca_.+|process_.+\"}}");
+        prometheus
+            .until(&all, |result| {
+                let series = result.iter().map(|series| {
+                    let mut labels = series["metric"].as_object()?.clone();
+                    labels.retain(|name, _| name != "job" && name != "instance");
+                    Some(Value::from(labels).to_string())
+                });
+                series
+                    .collect::<Option<BTreeSet<String>>>()
+                    .filter(|all| !all.is_empty())
+            })
+            .await
+    };
+    let (openmetrics, text) = (series("openmetrics").await, series("text").await);
+    assert!(openmetrics.len() > 200, "{}", openmetrics.len());
+    assert_eq!(openmetrics, text);
 }

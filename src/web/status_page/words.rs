@@ -10,6 +10,9 @@ const SOON: f64 = 30.0 * SECONDS_PER_DAY;
 /// What a full bar of time stands for.
 const YEAR: f64 = 365.0 * SECONDS_PER_DAY;
 
+/// The least of a bar that can be seen, in percent.
+const VISIBLE: u8 = 4;
+
 /// How much something wants to be seen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Urgency {
@@ -26,7 +29,7 @@ pub(super) struct End {
     pub(super) at: UnixMillis,
     pub(super) time: String,
     pub(super) left: String,
-    /// Percent of a year that is left, and 100 at the most.
+    /// Percent of a year that is left, 100 at the most: what the bar shows.
     pub(super) part_of_year: u8,
     pub(super) urgency: Urgency,
 }
@@ -56,7 +59,11 @@ impl End {
             at,
             time: at.to_string(),
             left: if left > 0.0 { in_words(left) } else { ago(left) },
-            part_of_year: percent(left / YEAR),
+            part_of_year: if left > 0.0 {
+                percent(left / YEAR).max(VISIBLE)
+            } else {
+                0
+            },
             urgency: match left {
                 ..=0.0 => Urgency::Ended,
                 ..SOON => Urgency::Soon,
@@ -145,10 +152,10 @@ mod tests {
     }
 
     #[test]
-    fn the_bar_of_an_end_is_full_at_a_year_and_empty_at_the_end() {
+    fn the_bar_of_an_end_is_full_at_a_year_and_seen_until_the_end() {
         let now = UnixMillis::from_seconds(1_765_843_200);
         let bar = |days: i64| End::new(UnixMillis(now.0 + days * 86_400_000), now).part_of_year;
-        assert_eq!([4000, 365, 73, 0, -3].map(bar), [100, 100, 20, 0, 0]);
+        assert_eq!([4000, 365, 73, 1, 0, -3].map(bar), [100, 100, 20, 4, 0, 0]);
     }
 
     #[test]

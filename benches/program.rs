@@ -1,9 +1,8 @@
-//! A process of the benchmark: started, asked what it has used, and killed in the end.
+//! A process of a benchmark: started, asked what it has used, and killed in the end.
 
 use std::io::{self, BufRead as _, BufReader, Read};
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
 
 use anyhow::Context as _;
 use procfs::process::Process;
@@ -30,13 +29,6 @@ impl Program {
         Ok(Self(child.with_context(|| format!("cannot start {command:?}"))?))
     }
 
-    /// Seconds of user and system time so far, in whole ticks of the kernel (10 ms), as in `process_cpu_seconds_total`.
-    pub(crate) fn cpu_seconds(&self) -> anyhow::Result<f64> {
-        let stat = self.process()?.stat()?;
-        let ticks = stat.utime + stat.stime;
-        Ok(Duration::from_millis(ticks * 1000 / procfs::ticks_per_second()).as_secs_f64())
-    }
-
     /// What it occupies, and has occupied at most.
     pub(crate) fn memory(&self) -> anyhow::Result<Memory> {
         let status = self.process()?.status()?;
@@ -46,7 +38,8 @@ impl Program {
         })
     }
 
-    fn process(&self) -> anyhow::Result<Process> {
+    /// What the kernel tells of it.
+    pub(crate) fn process(&self) -> anyhow::Result<Process> {
         Ok(Process::new(self.0.id().try_into()?)?)
     }
 }
@@ -76,4 +69,9 @@ pub(crate) fn listening_address(output: impl Read + Send + 'static) -> anyhow::R
     let digits = port.find(|character: char| !character.is_ascii_digit());
     let port = &port[..digits.unwrap_or(port.len())];
     Ok(SocketAddr::from(([127, 0, 0, 1], port.parse()?)))
+}
+
+/// For a person.
+pub(crate) fn mebibytes(kib: u64) -> String {
+    format!("{}.{} MiB", kib / 1024, kib % 1024 * 10 / 1024)
 }
