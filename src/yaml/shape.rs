@@ -46,12 +46,12 @@ pub struct Fields<'d> {
 /// Declares a struct with one `Entry` for each key of a map, and reads it: an unknown key and a doubled one are
 /// problems, a missing one is an absent entry. A key that is a word of Rust is written `r#match`.
 macro_rules! shape {
-    ($(#[$doc:meta])* $name:ident { $($field:ident: $type:ty,)* }) => {
+    ($(#[$doc:meta])* $name:ident { $($(#[$key_doc:meta])* $field:ident: $type:ty,)* }) => {
         $(#[$doc])*
         #[derive(Debug)]
         #[allow(clippy::struct_field_names, reason = "the fields are named as the file has them")]
         pub(crate) struct $name {
-            $(pub(crate) $field: crate::yaml::Entry<$type>,)*
+            $($(#[$key_doc])* pub(crate) $field: crate::yaml::Entry<$type>,)*
         }
 
         impl crate::yaml::Read for $name {

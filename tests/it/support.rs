@@ -3,6 +3,7 @@
 
 pub(crate) mod cloud;
 pub(crate) mod log;
+pub(crate) mod page;
 pub(crate) mod service;
 
 use std::collections::{BTreeMap, BTreeSet};
