@@ -14,7 +14,7 @@ use crate::aliyun::exchange::Exchange;
 use crate::aliyun::skew::Skew;
 use crate::config::{Account, Config};
 use crate::host::Host;
-use crate::model::InstanceId;
+use crate::model::{AccountName, InstanceId};
 use crate::pca::{self, Endpoints, Pca};
 use crate::poll::{Discovery, DiscoveryTold, Schedule, Told};
 use crate::telemetry::Telemetry;
@@ -110,25 +110,37 @@ impl Lasting {
 }
 
 /// The budgets of an account: those of whoever had the same key or role before, whatever its name was, since the API
-/// counts by that; new ones otherwise.
+/// counts by that. Otherwise its own ones, all slots taken for a while: settings that differ may still lead to the same
+/// key, whose calls are under way, or to one that somebody else has just used. New ones for a new account.
 pub(super) fn budgets(
-    before: &[(Provider, [Budget; 2])],
+    before: &[(AccountName, (Provider, [Budget; 2]))],
     account: &Account,
-    timeout: Duration,
+    config: &Config,
 ) -> [Budget; 2] {
-    let slots = account.requests_per_second;
+    let (slots, timeout) = (account.requests_per_second, config.poll.timeout);
+    // Another account may have taken over the key, and with it the budgets.
+    let is_taken = |provider: &Provider| {
+        let mut others = config.accounts.iter().filter(|other| other.name != account.name);
+        others.any(|other| provider.is_same(&other.credentials))
+    };
     let same = before
         .iter()
-        .find(|(provider, _)| provider.is_same(&account.credentials));
-    match same {
-        Some((_, budgets)) => {
-            for budget in budgets {
-                budget.resize(slots, timeout);
-            }
-            budgets.clone()
+        .find(|(_, (provider, _))| provider.is_same(&account.credentials));
+    let own = || {
+        before
+            .iter()
+            .find(|(name, (provider, _))| *name == account.name && !is_taken(provider))
+    };
+    let Some((_, (_, budgets))) = same.or_else(own) else {
+        return [(); 2].map(|()| Budget::new(slots, timeout, Instant::now()));
+    };
+    for budget in budgets {
+        budget.resize(slots, timeout);
+        if same.is_none() {
+            budget.wait_out();
         }
-        None => [(); 2].map(|()| Budget::new(slots, timeout, Instant::now())),
     }
+    budgets.clone()
 }
 
 /// The signed calls of an account, its counters started.

@@ -53,7 +53,11 @@ impl Accounts {
     /// loops. Those of the configuration before are to be stopped before these are started.
     pub(super) fn generation(&mut self, config: &Config, host: &Host) -> Generation {
         let gone: Vec<_> = self.store.accounts();
-        let before: Vec<_> = self.lasting.values().map(Lasting::budgets).collect();
+        let lasting = self
+            .lasting
+            .iter()
+            .map(|(name, lasting)| (name.clone(), lasting.budgets()));
+        let before: Vec<_> = lasting.collect();
         let stays = |name: &AccountName| config.accounts.iter().any(|account| account.name == *name);
         for name in gone.iter().filter(|name| !stays(name)) {
             self.lasting.remove(name);
@@ -75,9 +79,9 @@ impl Accounts {
         account: &Account,
         config: &Config,
         host: &Host,
-        before: &[(Provider, [Budget; 2])],
+        before: &[(AccountName, (Provider, [Budget; 2]))],
     ) -> Member {
-        let budgets = budgets(before, account, config.poll.timeout);
+        let budgets = budgets(before, account, config);
         let (telemetry, claims) = (&self.telemetry, &self.claims);
         let known = self.lasting.get(&account.name);
         let looked_for_the_same = known.is_some_and(|known| known.discovery == account.discovery);

@@ -402,6 +402,64 @@ async fn a_new_name_does_not_forget_the_calls_that_are_still_on_their_way() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_key_that_comes_from_somewhere_else_now_may_be_the_same_and_its_calls_count_on() {
+    let ids = many(100);
+    let minutely = yaml("cas.aliyuncs.com", 5, "interval: 1m", texts(&ids));
+    let key = "access_key_id: testid, access_key_secret: testsecret";
+    let in_files = minutely.replace(key, "access_key_id_file: /id, access_key_secret_file: /secret");
+    assert_ne!(in_files, minutely);
+    let mut lab = Lab::start(world_with(&texts(&ids)), &minutely);
+    for (path, text) in [("/id", "testid"), ("/secret", "testsecret")] {
+        lab.host.files.replace(path.as_ref(), text).unwrap();
+    }
+    let there = |millis| Network {
+        there: Delay::between(Duration::from_millis(millis), Duration::from_millis(millis)),
+        ..Network::default()
+    };
+    lab.world.set_network(there(3000));
+    tokio::time::sleep(Duration::from_millis(2900)).await;
+    lab.reload(&in_files);
+    lab.world.set_network(there(100));
+    sleep(20).await;
+    assert_eq!(lab.metrics().of(&ids[0], "up"), Some(1.0));
+    assert!(lab.world.most_in_one_window(USER, ACTION) <= 5);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_account_whose_key_goes_to_another_one_shares_no_budget_with_it() {
+    let ids = many(300);
+    let world = world_with(&texts(&ids));
+    for (key, user) in [("otherid", "other"), ("thirdid", "third")] {
+        world.put_key(key, Key::plain(user, "testsecret"));
+    }
+    let account = |name: &str, slots: u8, key: &str| {
+        let yaml = yaml("cas.aliyuncs.com", slots, "interval: 1m", texts(&ids));
+        let (_, account) = yaml.split_once("accounts:\n").unwrap();
+        account
+            .replace("name: prod", &format!("name: {name}"))
+            .replace("testid", key)
+    };
+    let head = "poll: { interval: 1m }\naccounts:\n";
+    let mut lab = Lab::start(
+        world,
+        &format!(
+            "{head}{}{}",
+            account("prod", 2, "otherid"),
+            account("second", 2, "testid")
+        ),
+    );
+    sleep(20).await;
+    lab.reload(&format!(
+        "{head}{}{}",
+        account("prod", 2, "testid"),
+        account("second", 10, "thirdid")
+    ));
+    sleep(60).await;
+    assert!(lab.world.most_in_one_window(USER, ACTION) <= 2);
+    assert_eq!(lab.world.most_in_one_window("third", ACTION), 10);
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_a_certificate_led_to_once_survives_a_reload_that_changes_nothing() {
     let world = world_with(&["lab-1", "x-2"]);
     world.put_certificate("c1", "lab-1");
