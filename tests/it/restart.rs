@@ -256,8 +256,8 @@ async fn killed_at_fifty_random_moments_it_always_starts_and_shows_nothing_that_
     let random = Random::seeded(4);
     for round in 1..=50 {
         put(round);
-        let (program, metrics) = start(folder.path()).await;
-        let metrics = Metrics(metrics);
+        let (program, address) = start(folder.path()).await;
+        let metrics = page(&address).await;
         let mut shown = 0;
         for id in &ids {
             let (issued, quota) = (
@@ -298,21 +298,24 @@ async fn killed_at_fifty_random_moments_it_always_starts_and_shows_nothing_that_
     tasks.wait().await;
 }
 
-/// Starts the exporter in a folder and returns the first page that it serves.
+/// Starts the exporter in a folder and returns its address.
 async fn start(folder: &Path) -> (Program, String) {
     let mut command = command(env!("CARGO_BIN_EXE_aliyun-pca-exporter"));
     command
         .current_dir(folder)
         .args(["--web.listen-address=127.0.0.1:0", "--state.file=state"]);
-    let (program, address) = tokio::task::spawn_blocking(move || {
+    tokio::task::spawn_blocking(move || {
         let mut program = Program::start(&mut command);
         let address = address_in(&program.logged("listening"));
         (program, address)
     })
     .await
-    .unwrap();
-    let page = get(&format!("http://{address}/metrics")).await.unwrap().1;
-    (program, page)
+    .unwrap()
+}
+
+/// The page as it is right after the start.
+async fn page(address: &str) -> Metrics {
+    Metrics(get(&format!("http://{address}/metrics")).await.unwrap().1)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -350,17 +353,7 @@ async fn what_was_seen_before_a_signal_is_kept_to_the_last_poll() {
     )
     .unwrap();
     tasks.spawn(server.serve(cancel.clone()));
-    let mut command = command(env!("CARGO_BIN_EXE_aliyun-pca-exporter"));
-    command
-        .current_dir(folder.path())
-        .args(["--web.listen-address=127.0.0.1:0", "--state.file=state"]);
-    let (program, address) = tokio::task::spawn_blocking(move || {
-        let mut program = Program::start(&mut command);
-        let address = address_in(&program.logged("listening"));
-        (program, address)
-    })
-    .await
-    .unwrap();
+    let (program, address) = start(folder.path()).await;
     poll_until(&format!("http://{address}/metrics"), |_, text| {
         (Metrics(text.to_owned()).of("a", "up") == Some(1.0)).then_some(())
     })
@@ -371,8 +364,8 @@ async fn what_was_seen_before_a_signal_is_kept_to_the_last_poll() {
     })
     .await
     .unwrap();
-    let (_program, page) = start(folder.path()).await;
-    assert_eq!(Metrics(page).of("a", "up"), Some(1.0));
+    let (_program, address) = start(folder.path()).await;
+    assert_eq!(page(&address).await.of("a", "up"), Some(1.0));
     cancel.cancel();
     tasks.close();
     tasks.wait().await;
