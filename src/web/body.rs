@@ -2,25 +2,35 @@
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
+use std::io::IoSlice;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use bytes::Buf;
 use hyper::body::{Bytes, Frame, SizeHint};
 
-/// The buffers still to be sent.
+/// All that is still to be sent.
 #[derive(Debug, Default)]
-pub(super) struct Body(VecDeque<Bytes>);
+pub(super) struct Body(Parts);
+
+/// Buffers that read like a single one, so that the system takes as much of them in a call as it can.
+#[derive(Debug, Default)]
+pub(super) struct Parts {
+    /// None of them is empty.
+    rest: VecDeque<Bytes>,
+}
 
 impl Body {
     /// Bytes still to be sent.
     pub(super) fn length(&self) -> u64 {
-        self.0.iter().map(|part| part.len() as u64).sum()
+        self.0.remaining() as u64
     }
 }
 
 impl FromIterator<Bytes> for Body {
     fn from_iter<T: IntoIterator<Item = Bytes>>(parts: T) -> Self {
-        Self(parts.into_iter().filter(|part| !part.is_empty()).collect())
+        let rest = parts.into_iter().filter(|part| !part.is_empty()).collect();
+        Self(Parts { rest })
     }
 }
 
@@ -31,21 +41,74 @@ impl<T: Into<Bytes>> From<T> for Body {
 }
 
 impl hyper::body::Body for Body {
-    type Data = Bytes;
+    type Data = Parts;
     type Error = Infallible;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         _: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        Poll::Ready(self.0.pop_front().map(|part| Ok(Frame::data(part))))
+    ) -> Poll<Option<Result<Frame<Parts>, Infallible>>> {
+        let parts = std::mem::take(&mut self.0);
+        Poll::Ready(parts.has_remaining().then(|| Ok(Frame::data(parts))))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.0.is_empty()
+        !self.0.has_remaining()
     }
 
     fn size_hint(&self) -> SizeHint {
         SizeHint::with_exact(self.length())
+    }
+}
+
+impl Buf for Parts {
+    fn remaining(&self) -> usize {
+        self.rest.iter().map(Bytes::len).sum()
+    }
+
+    fn chunk(&self) -> &[u8] {
+        self.rest.front().map_or(&[], |part| part)
+    }
+
+    fn chunks_vectored<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
+        let filled = slices.iter_mut().zip(&self.rest);
+        filled.map(|(slice, part)| *slice = IoSlice::new(part)).count()
+    }
+
+    fn advance(&mut self, mut count: usize) {
+        while count > 0 {
+            let part = self.rest.front_mut().expect("as much as remains may be advanced");
+            let sent = count.min(part.len());
+            part.advance(sent);
+            if part.is_empty() {
+                self.rest.pop_front();
+            }
+            count -= sent;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is left after so many bytes, read a part at a time and in one go.
+    fn rest_after(count: usize) -> (Vec<u8>, Vec<u8>) {
+        let bytes = |text: &'static str| Bytes::from_static(text.as_bytes());
+        let Body(mut parts) = ["ab", "", "cde", "f"].map(bytes).into_iter().collect();
+        parts.advance(count);
+        let mut slices = [IoSlice::new(&[]); 8];
+        let filled = parts.chunks_vectored(&mut slices);
+        let at_once: Vec<u8> = slices[..filled].iter().flat_map(|slice| slice.to_vec()).collect();
+        assert_eq!(parts.remaining(), at_once.len());
+        (parts.copy_to_bytes(parts.remaining()).to_vec(), at_once)
+    }
+
+    #[test]
+    fn parts_read_like_one_buffer_from_wherever_sending_has_got_to() {
+        for count in 0..=6 {
+            let expected = b"abcdef"[count..].to_vec();
+            assert_eq!(rest_after(count), (expected.clone(), expected));
+        }
     }
 }
