@@ -6,6 +6,7 @@
 mod account;
 mod file;
 mod instance;
+mod instances;
 mod snapshot;
 mod targets;
 
@@ -13,11 +14,12 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::model::{AccountName, InstanceId, Outcome, Reason, Target, UnixMillis};
+use crate::model::{AccountName, Outcome, Reason, Target, UnixMillis};
 
 pub use account::{BudgetState, CredentialsState};
 pub use file::StateError;
 pub use instance::{Facts, Finding, Found, InstanceState, Source};
+pub use instances::{Entry, Instances, Revisions};
 pub use snapshot::{AccountState, Snapshot};
 pub use targets::Listing;
 
@@ -61,7 +63,8 @@ struct Account {
     undiscovered: bool,
     /// When everything was last found that there is.
     discovered: Option<UnixMillis>,
-    instances: BTreeMap<InstanceId, Arc<InstanceState>>,
+    /// Shared with the snapshots that are still looked at.
+    instances: Arc<Instances>,
 }
 
 impl Store {
@@ -87,8 +90,8 @@ impl Store {
     pub fn attempt(&self, target: &Target, now: UnixMillis) {
         self.with(|state| {
             let account = state.accounts.get_mut(&target.account);
-            if let Some(known) = account.and_then(|account| account.instances.get_mut(&target.instance_id)) {
-                Arc::make_mut(known).attempted = Some(now);
+            if let Some(known) = account.and_then(|account| account.known(target)) {
+                Arc::make_mut(&mut known.state).attempted = Some(now);
             }
         });
     }
@@ -103,7 +106,12 @@ impl Store {
             let Some(account) = state.accounts.get_mut(&target.account) else {
                 return Change::None;
             };
-            let Some(known) = account.instances.get_mut(&target.instance_id) else {
+            let latest = account.interval.mul_f64(LATE).as_secs_f64();
+            let Some(Entry {
+                state: known,
+                revisions,
+            }) = account.known(target)
+            else {
                 return Change::None;
             };
             state.revision += 1;
@@ -112,7 +120,7 @@ impl Store {
                 .as_ref()
                 .map(|facts| now.seconds_since(facts.seen))
                 // A clock that was set back makes facts of the future, and they may be of any age.
-                .is_some_and(|age| (0.0..account.interval.mul_f64(LATE).as_secs_f64()).contains(&age));
+                .is_some_and(|age| (0.0..latest).contains(&age));
             let known = Arc::make_mut(known);
             known.concluded = known.attempted;
             if still_fresh && matches!(&outcome, Err(failure) if failure.reason == Reason::Throttled) {
@@ -127,8 +135,11 @@ impl Store {
                 }
                 Err(_) => Change::Failed,
             };
+            revisions.outcome = state.revision;
             match outcome {
                 Ok(status) => {
+                    let before = known.facts.as_ref().map(|facts| &facts.status);
+                    revisions.told(state.revision, before, &status);
                     known.facts = Some(Facts { status, seen: now });
                     known.failure = None;
                 }
@@ -141,6 +152,7 @@ impl Store {
     /// The state at this moment.
     pub fn snapshot(&self) -> Snapshot {
         self.with(|state| Snapshot {
+            revision: state.revision,
             accounts: state
                 .accounts
                 .iter()
@@ -151,25 +163,27 @@ impl Store {
                     measured_skew_millis: account.measured_skew_millis,
                     budget: account.budget,
                     credentials: account.credentials.clone(),
-                    instances: account.instances.len(),
                     waiting: !account.instances.is_empty()
-                        && !account.instances.values().any(|instance| instance.tried()),
+                        && !account.instances.states().any(|instance| instance.tried()),
+                    instances: Arc::clone(&account.instances),
                     discovers: account.discovers,
                     undiscovered: account.undiscovered,
                     discovered: account.discovered,
                 })
-                .collect(),
-            instances: state
-                .accounts
-                .values()
-                .flat_map(|account| account.instances.values())
-                .map(Arc::clone)
                 .collect(),
         })
     }
 
     fn with<T>(&self, work: impl FnOnce(&mut State) -> T) -> T {
         work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Account {
+    /// What is known of a target, to be changed. Whoever looks at it meanwhile keeps what was known before.
+    fn known(&mut self, target: &Target) -> Option<&mut Entry> {
+        let instances = Arc::make_mut(&mut self.instances);
+        instances.entries.get_mut(&target.instance_id)
     }
 }
 
@@ -213,8 +227,9 @@ mod tests {
 
     fn only(store: &Store) -> InstanceState {
         let snapshot = store.snapshot();
-        assert_eq!(snapshot.instances.len(), 1);
-        (*snapshot.instances[0]).clone()
+        let all: Vec<_> = snapshot.instances().collect();
+        assert_eq!(all.len(), 1);
+        (**all[0]).clone()
     }
 
     fn at(seconds: i64) -> UnixMillis {
@@ -324,14 +339,13 @@ mod tests {
         store.set_targets(&"prod".into(), INTERVAL, &[target("a"), target("c")]);
         let ids: Vec<_> = store
             .snapshot()
-            .instances
-            .iter()
+            .instances()
             .map(|state| state.target.instance_id.to_string())
             .collect();
         assert_eq!(ids, ["a", "c"]);
-        assert!(store.snapshot().instances[0].up());
+        assert!(store.snapshot().instances().next().unwrap().up());
         assert_eq!(store.record(&target("b"), Ok(issued(1)), at(2)), Change::None);
-        assert_eq!(store.snapshot().instances.len(), 2);
+        assert_eq!(store.snapshot().instances().count(), 2);
     }
 
     #[test]

@@ -74,6 +74,6 @@ pub async fn once(config: &Config, host: &Host, stop: &CancellationToken) -> any
     let snapshot = store.snapshot();
     Ok(Polled {
         text: exposition::text(&snapshot, &telemetry.gather(), host.clock.now(), Scope::Textfile),
-        all_up: all_found && snapshot.instances.iter().all(|state| state.up()),
+        all_up: all_found && snapshot.instances().all(|state| state.up()),
     })
 }

@@ -50,8 +50,8 @@ impl StateFile {
         let restored = text.and_then(|text| store.restore(&text).map_err(|error| error.to_string()));
         match restored {
             Ok(()) => {
-                let snapshot = store.snapshot();
-                info!(file = %path, instances = snapshot.instances.len(), "state restored");
+                let instances = store.snapshot().instances().count();
+                info!(file = %path, instances, "state restored");
             }
             Err(why) => {
                 let mut aside = self.path.clone().into_os_string();

@@ -6,6 +6,7 @@
 use prometheus::proto::MetricType;
 
 use super::instances::View;
+use super::number::Number;
 use crate::model::{InstanceStatus, UnixMillis};
 
 /// One metric of the instances.
@@ -19,10 +20,33 @@ pub struct Metric {
     pub help: &'static str,
     /// Its labels beyond identity.
     pub labels: &'static [&'static str],
-    /// What its only sample counts the days until: a value that passes with time, though nothing has happened.
-    pub(super) until: Option<fn(&InstanceStatus) -> Option<UnixMillis>>,
-    /// Puts out the instance's samples; nothing where they count days.
-    pub(super) samples: fn(&View<'_>, Put<'_>),
+    /// What changes its samples, besides another set of instances.
+    pub(super) moves: Moves,
+    pub(super) values: Values,
+}
+
+/// When the samples of a metric may become others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Moves {
+    /// Once a poll has an outcome.
+    Outcome,
+    /// Once a poll tells other counts of certificates.
+    Counts,
+    /// Once a poll tells anything else that is new.
+    Status,
+    /// Never; what it shows is of the instance and its account.
+    Never,
+}
+
+/// Where the samples of an instance come from.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Values {
+    /// One sample or none.
+    One(fn(&View<'_>) -> Option<Number>),
+    /// One sample, the days until what this gives: a value that passes with time, though nothing has happened.
+    DaysUntil(fn(&InstanceStatus) -> Option<UnixMillis>),
+    /// Samples with labels of their own.
+    Labelled(fn(&View<'_>, Put<'_>)),
 }
 
 /// Takes the values of a sample's labels, in the order of [`Metric::labels`], and its value.
@@ -47,8 +71,8 @@ pub const INSTANCE: [Metric; 13] = [
             "certificate_identifier",
             "common_name",
         ],
-        until: None,
-        samples: |seen, put| {
+        moves: Moves::Status,
+        values: Values::Labelled(|seen, put| {
             let status = seen.status();
             let ca_type = status.and_then(|status| status.ca_type.as_deref());
             let identifier = status.and_then(|status| status.certificate_identifier.as_deref());
@@ -61,7 +85,7 @@ pub const INSTANCE: [Metric; 13] = [
                 seen.instance.common_name().unwrap_or_default(),
             ];
             put(&labels, 1.0);
-        },
+        }),
     },
     Metric {
         name: "aliyun_pca_instance_status",
@@ -69,8 +93,8 @@ pub const INSTANCE: [Metric; 13] = [
         help: "Whether the instance is in this state: BUY purchased and not enabled, USED enabled, REFUND refunded, \
                REVOKE revoked; a state unknown to the exporter is added as the API names it.",
         labels: &["status"],
-        until: None,
-        samples: |seen, put| {
+        moves: Moves::Status,
+        values: Values::Labelled(|seen, put| {
             let Some(state) = seen.state() else { return };
             for documented in STATES {
                 put(&[documented], f64::from(documented == state));
@@ -78,7 +102,7 @@ pub const INSTANCE: [Metric; 13] = [
             if !STATES.contains(&state) {
                 put(&[state], 1.0);
             }
-        },
+        }),
     },
     Metric {
         name: "aliyun_pca_instance_certificates_issued",
@@ -86,98 +110,94 @@ pub const INSTANCE: [Metric; 13] = [
         help: "Certificates that the instance has issued: intermediate CAs for a root, client and server certificates \
                for an intermediate.",
         labels: &[],
-        until: None,
-        samples: |seen, put| one(put, seen.count(|status| status.certificates_issued)),
+        moves: Moves::Counts,
+        values: Values::One(|seen| seen.count(|status| status.certificates_issued).map(Number::Exact)),
     },
     Metric {
         name: "aliyun_pca_instance_certificates_quota",
         kind: MetricType::GAUGE,
         help: "Certificates that the instance can issue in all.",
         labels: &[],
-        until: None,
-        samples: |seen, put| one(put, seen.count(|status| status.certificates_quota)),
+        moves: Moves::Counts,
+        values: Values::One(|seen| seen.count(|status| status.certificates_quota).map(Number::Exact)),
     },
     Metric {
         name: "aliyun_pca_instance_certificate_not_before_timestamp_seconds",
         kind: MetricType::GAUGE,
         help: "Start of the CA certificate's validity.",
         labels: &[],
-        until: None,
-        samples: |seen, put| one(put, seen.seconds(|status| status.not_before)),
+        moves: Moves::Status,
+        values: Values::One(|seen| seen.seconds(|status| status.not_before).map(Number::Exact)),
     },
     Metric {
         name: "aliyun_pca_instance_certificate_not_after_timestamp_seconds",
         kind: MetricType::GAUGE,
         help: "End of the CA certificate's validity.",
         labels: &[],
-        until: None,
-        samples: |seen, put| one(put, seen.seconds(|status| status.not_after)),
+        moves: Moves::Status,
+        values: Values::One(|seen| seen.seconds(|status| status.not_after).map(Number::Exact)),
     },
     Metric {
         name: "aliyun_pca_instance_certificate_expiry_days",
         kind: MetricType::GAUGE,
         help: "Days until the CA certificate expires, counted at the scrape; negative once it has expired.",
         labels: &[],
-        until: Some(|status| status.not_after),
-        samples: |_, _| (),
+        moves: Moves::Status,
+        values: Values::DaysUntil(|status| status.not_after),
     },
     Metric {
         name: "aliyun_pca_instance_subscription_expiry_timestamp_seconds",
         kind: MetricType::GAUGE,
         help: "End of the paid subscription, which may come before or after that of the CA certificate.",
         labels: &[],
-        until: None,
-        samples: |seen, put| one(put, seen.seconds(|status| status.subscription_expiry)),
+        moves: Moves::Status,
+        values: Values::One(|seen| {
+            seen.seconds(|status| status.subscription_expiry)
+                .map(Number::Exact)
+        }),
     },
     Metric {
         name: "aliyun_pca_instance_subscription_expiry_days",
         kind: MetricType::GAUGE,
         help: "Days until the paid subscription ends, counted at the scrape; negative once it has ended.",
         labels: &[],
-        until: Some(|status| status.subscription_expiry),
-        samples: |_, _| (),
+        moves: Moves::Status,
+        values: Values::DaysUntil(|status| status.subscription_expiry),
     },
     Metric {
         name: "aliyun_pca_instance_up",
         kind: MetricType::GAUGE,
         help: "Whether the last poll of the instance succeeded; what is known from before stays on show while it is 0.",
         labels: &[],
-        until: None,
-        samples: |seen, put| put(&[], f64::from(seen.instance.up())),
+        moves: Moves::Outcome,
+        values: Values::One(|seen| Some(Number::Exact(seen.instance.up().into()))),
     },
     Metric {
         name: "aliyun_pca_instance_last_success_timestamp_seconds",
         kind: MetricType::GAUGE,
         help: "When what is known of the instance was learnt; 0 before the first success.",
         labels: &[],
-        until: None,
-        samples: |seen, put| put(&[], seen.last_success()),
+        moves: Moves::Outcome,
+        values: Values::One(|seen| Some(seen.last_success())),
     },
     Metric {
         name: "aliyun_pca_instance_error",
         kind: MetricType::GAUGE,
         help: "Why the last poll of the instance failed; only while it has.",
         labels: &["reason"],
-        until: None,
-        samples: |seen, put| {
+        moves: Moves::Outcome,
+        values: Values::Labelled(|seen, put| {
             if let Some(failure) = &seen.instance.failure {
                 put(&[failure.reason.as_str()], 1.0);
             }
-        },
+        }),
     },
     Metric {
         name: "aliyun_pca_instance_poll_interval_seconds",
         kind: MetricType::GAUGE,
         help: "How often the instance is polled; longer than configured where the budget of calls demands it.",
         labels: &[],
-        until: None,
-        samples: |seen, put| put(&[], seen.interval.as_secs_f64()),
+        moves: Moves::Never,
+        values: Values::One(|seen| Some(Number::Exact(seen.interval.as_secs_f64()))),
     },
 ];
-
-/// A sample without labels of its own, where there is a value.
-fn one(put: Put<'_>, value: Option<f64>) {
-    if let Some(value) = value {
-        put(&[], value);
-    }
-}

@@ -6,6 +6,7 @@ use prometheus::proto::{Histogram, Metric, MetricFamily, MetricType};
 
 use super::Scope;
 use super::encode::{Encoder, Sample, Samples};
+use super::number::Number;
 
 pub(super) fn write(encoder: &mut Encoder, families: &[MetricFamily], scope: Scope) {
     for family in families.iter().filter(|family| scope.includes(family.name())) {
@@ -22,7 +23,7 @@ pub(super) fn write(encoder: &mut Encoder, families: &[MetricFamily], scope: Sco
                     // No own counter is of these types, and the crate makes none by itself.
                     MetricType::SUMMARY | MetricType::UNTYPED => continue,
                 };
-                labelled(samples, "", metric).value(value);
+                labelled(samples, "", metric).value(Number::Exact(value));
             }
         });
     }
@@ -36,15 +37,15 @@ fn histogram(samples: &mut Samples<'_>, metric: &Metric, histogram: &Histogram) 
     let mut bucket = |bound, count| {
         let mut sample = labelled(samples, "_bucket", metric);
         sample.number_label("le", bound);
-        sample.value(count);
+        sample.value(Number::Exact(count));
     };
     for each in histogram.get_bucket() {
         bucket(each.upper_bound(), each.cumulative_count() as f64);
     }
     let count = histogram.get_sample_count() as f64;
     bucket(f64::INFINITY, count);
-    labelled(samples, "_sum", metric).value(histogram.get_sample_sum());
-    labelled(samples, "_count", metric).value(count);
+    labelled(samples, "_sum", metric).value(Number::Exact(histogram.get_sample_sum()));
+    labelled(samples, "_count", metric).value(Number::Exact(count));
 }
 
 fn labelled<'a>(samples: &'a mut Samples<'_>, suffix: &str, metric: &Metric) -> Sample<'a> {

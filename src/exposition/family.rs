@@ -1,7 +1,7 @@
 //! The lines of one metric for every instance, in a buffer that is sent as it is and written over for the next page.
 //!
-//! What has kept its length is written in place. A line that is longer or shorter than before, or another set of
-//! instances, makes a new buffer.
+//! What has kept its length is written in place. Lines that are longer or shorter than before make a new buffer, of the
+//! old one's pieces. Other instances make another family.
 
 use std::ops::Range;
 
@@ -9,12 +9,15 @@ use bytes::BytesMut;
 use hyper::body::Bytes;
 
 use super::Format;
-use super::catalogue::Metric;
+use super::catalogue::{Metric, Values};
+use super::changes::{Changes, Placed};
 use super::encode::{self, Samples};
-use super::instances::View;
+use super::instances::views;
+use super::number::Number;
 use crate::model::UnixMillis;
+use crate::store::Snapshot;
 
-/// Room for a family to grow until the next page is made, in parts of it.
+/// Room for a family to grow until its next buffer is made, in parts of it.
 const GROWTH: usize = 64;
 
 /// One metric's head and lines, in the order of the snapshot.
@@ -29,36 +32,53 @@ pub(super) struct Family {
     until: Vec<Option<UnixMillis>>,
 }
 
-/// What is different from the page before.
-pub(super) struct Changes<'a> {
-    /// Every instance stands where it stood.
-    pub(super) in_place: bool,
-    /// Where each instance stood; means nothing for one that is in `fresh`.
-    pub(super) before: Vec<usize>,
-    /// The instances to write, with their place.
-    pub(super) fresh: Vec<(usize, View<'a>)>,
-    /// The true time for each instance.
-    pub(super) now: Vec<UnixMillis>,
-}
-
 impl Family {
-    /// Makes what stands there say what is so now.
-    pub(super) fn update(&mut self, metric: &Metric, format: Format, changes: &Changes<'_>) {
-        let is_current = changes.in_place && changes.fresh.is_empty() && metric.until.is_none();
-        if is_current && self.head > 0 {
-            return;
-        }
-        if changes.in_place && self.head > 0 {
-            // Whoever is still sending the page before goes on with what it has.
-            let text = std::mem::take(&mut self.text).try_into_mut();
-            let mut text = text.unwrap_or_else(|shared| BytesMut::from(&shared[..]));
-            let fits = self.write_over(&mut text, metric, changes);
-            self.text = text.freeze();
-            if fits {
-                return;
+    /// Written from nothing.
+    pub(super) fn new(metric: &Metric, format: Format, snapshot: &Snapshot, now: UnixMillis) -> Self {
+        let mut text = String::new();
+        encode::head(&mut text, format, metric.name, metric.kind, metric.help);
+        let head = text.len();
+        let (mut ends, mut until) = (Vec::new(), Vec::new());
+        for (_, view) in views(snapshot, now) {
+            view.write(metric, &mut Samples::apart(&mut text, metric.name));
+            ends.push(end(text.len()));
+            if let Values::DaysUntil(counted) = metric.values {
+                until.push(view.time(counted));
             }
         }
-        self.rebuild(metric, format, changes);
+        // Doubled again and again, it would keep up to half of its room for nothing.
+        text.shrink_to(text.len() + text.len() / GROWTH);
+        Self {
+            text: text.into(),
+            head,
+            ends,
+            until,
+        }
+    }
+
+    /// Makes what stands there say what is so now. Returns whether it could: days that have become longer or shorter need
+    /// another family.
+    pub(super) fn update(&mut self, metric: &Metric, changes: &Changes<'_>) -> bool {
+        let moved = changes.of(metric.moves);
+        if moved.is_empty() && self.until.is_empty() {
+            return true;
+        }
+        for (place, view) in moved {
+            if let Values::DaysUntil(until) = metric.values {
+                self.until[*place] = view.time(until);
+            }
+        }
+        // Whoever is still sending the page before goes on with what it has.
+        let text = std::mem::take(&mut self.text).try_into_mut();
+        let mut text = text.unwrap_or_else(|shared| BytesMut::from(&shared[..]));
+        let misfits = self.write_over(&mut text, metric, moved);
+        let fits = self.count_days(&mut text, changes);
+        self.text = text.freeze();
+        if !misfits.is_empty() && self.until.is_empty() {
+            self.replace(metric, &misfits);
+            return true;
+        }
+        fits && misfits.is_empty()
     }
 
     /// Nothing without a sample: a family without one is left out whole.
@@ -66,81 +86,106 @@ impl Family {
         (self.text.len() > self.head).then(|| self.text.clone())
     }
 
-    /// Returns whether everything fits into its place.
-    fn write_over(&mut self, text: &mut [u8], metric: &Metric, changes: &Changes<'_>) -> bool {
+    /// Returns those that do not fit into their places.
+    fn write_over<'a>(&self, text: &mut [u8], metric: &Metric, moved: &[Placed<'a>]) -> Vec<Placed<'a>> {
         let mut line = String::new();
-        for (index, view) in &changes.fresh {
+        let mut fits = |(place, view): &Placed<'a>| {
+            let lines = &mut text[self.lines(*place)];
             line.clear();
-            view.write(metric, &mut Samples::apart(&mut line, metric.name));
-            let place = &mut text[self.place(*index)];
-            if place.len() != line.len() {
-                return false;
+            match (metric.values, view.value(metric)) {
+                (Values::Labelled(_), _) => {
+                    view.write(metric, &mut Samples::apart(&mut line, metric.name));
+                    set_all(lines, line.as_bytes())
+                }
+                (_, None) => lines.is_empty(),
+                (_, Some(value)) => {
+                    value.write(&mut line);
+                    set_value(lines, line.as_bytes())
+                }
             }
-            place.copy_from_slice(line.as_bytes());
-            if let Some(until) = metric.until {
-                self.until[*index] = view.time(until);
-            }
-        }
-        for (index, (until, now)) in self.until.iter().zip(&changes.now).enumerate() {
-            let Some(until) = until else { continue };
-            line.clear();
-            encode::days(&mut line, *until, *now);
-            let place = &mut text[self.place(index)];
-            let value = value_of(place);
-            if place[value.clone()].len() != line.len() {
-                return false;
-            }
-            place[value].copy_from_slice(line.as_bytes());
-        }
-        true
+        };
+        moved.iter().filter(|placed| !fits(placed)).copied().collect()
     }
 
-    fn rebuild(&mut self, metric: &Metric, format: Format, changes: &Changes<'_>) {
-        let old = std::str::from_utf8(&self.text).expect("it was made of texts");
-        let mut text = String::with_capacity(old.len() + old.len() / GROWTH);
-        encode::head(&mut text, format, metric.name, metric.kind, metric.help);
-        let head = text.len();
-        let count = changes.before.len();
-        let (mut ends, mut until) = (Vec::with_capacity(count), Vec::new());
-        let mut fresh = changes.fresh.iter().peekable();
-        for (index, before) in changes.before.iter().enumerate() {
-            if let Some((_, view)) = fresh.next_if(|(place, _)| *place == index) {
-                view.write(metric, &mut Samples::apart(&mut text, metric.name));
-                until.extend(metric.until.map(|until| view.time(until)));
-            } else {
-                let lines = &old[self.place(*before)];
-                match self.until.get(*before) {
-                    Some(Some(until)) => {
-                        text.push_str(&lines[..value_of(lines.as_bytes()).start]);
-                        encode::days(&mut text, *until, changes.now[index]);
-                        text.push('\n');
-                    }
-                    _ => text.push_str(lines),
-                }
-                until.extend(self.until.get(*before));
-            }
-            ends.push(u32::try_from(text.len()).expect("a family is a few megabytes"));
-        }
-        *self = Self {
-            text: text.into(),
-            head,
-            ends,
-            until,
+    /// Returns whether everything fits into its place.
+    fn count_days(&self, text: &mut [u8], changes: &Changes<'_>) -> bool {
+        let mut line = String::new();
+        let mut places = self.until.iter().enumerate();
+        changes.times.iter().all(|(instances, now)| {
+            places.by_ref().take(*instances).all(|(place, until)| {
+                let Some(until) = *until else { return true };
+                line.clear();
+                Number::Days { until, now: *now }.write(&mut line);
+                set_value(&mut text[self.lines(place)], line.as_bytes())
+            })
+        })
+    }
+
+    /// Makes a new buffer of the lines that have changed and the pieces in between.
+    fn replace(&mut self, metric: &Metric, moved: &[Placed<'_>]) {
+        let mut text = Vec::with_capacity(self.text.len() + self.text.len() / GROWTH);
+        let mut ends = Vec::with_capacity(self.ends.len());
+        let mut line = String::new();
+        let mut copied = 0;
+        let keep = |text: &mut Vec<u8>, ends: &mut Vec<u32>, piece: Range<usize>, places: Range<usize>| {
+            let shift = text.len().wrapping_sub(piece.start);
+            text.extend_from_slice(&self.text[piece]);
+            ends.extend(
+                self.ends[places]
+                    .iter()
+                    .map(|old| end((*old as usize).wrapping_add(shift))),
+            );
         };
+        for (place, view) in moved {
+            let lines = self.lines(*place);
+            let done = ends.len();
+            keep(&mut text, &mut ends, copied..lines.start, done..*place);
+            copied = lines.end;
+            line.clear();
+            view.write(metric, &mut Samples::apart(&mut line, metric.name));
+            text.extend_from_slice(line.as_bytes());
+            ends.push(end(text.len()));
+        }
+        let done = ends.len();
+        keep(
+            &mut text,
+            &mut ends,
+            copied..self.text.len(),
+            done..self.ends.len(),
+        );
+        self.text = text.into();
+        self.ends = ends;
     }
 
     /// Where an instance's lines are.
-    fn place(&self, index: usize) -> Range<usize> {
-        let start = index
+    fn lines(&self, place: usize) -> Range<usize> {
+        let start = place
             .checked_sub(1)
             .map_or(self.head, |before| self.ends[before] as usize);
-        start..self.ends[index] as usize
+        start..self.ends[place] as usize
     }
 }
 
-/// Where the value of a line is: between its last space and its end.
-fn value_of(line: &[u8]) -> Range<usize> {
-    let end = line.len() - 1;
-    let space = line.iter().rposition(|byte| *byte == b' ');
-    space.map_or(end, |space| space + 1)..end
+fn end(length: usize) -> u32 {
+    u32::try_from(length).expect("a family is a few megabytes")
+}
+
+/// Writes over lines. Returns whether the new ones are as long.
+fn set_all(lines: &mut [u8], new: &[u8]) -> bool {
+    let fits = lines.len() == new.len();
+    if fits {
+        lines.copy_from_slice(new);
+    }
+    fits
+}
+
+/// Writes over the value of a line, between its last space and its end. Returns whether the new one is as long.
+fn set_value(line: &mut [u8], value: &[u8]) -> bool {
+    // No value has a space in it.
+    let before = line.len().checked_sub(value.len() + 2);
+    let Some(space) = before.filter(|before| line[*before] == b' ') else {
+        return false;
+    };
+    line[space + 1..][..value.len()].copy_from_slice(value);
+    true
 }

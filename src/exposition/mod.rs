@@ -5,11 +5,13 @@
 //! same text. A [`Renderer`] writes the next page over the last one.
 
 pub mod catalogue;
+mod changes;
 mod counters;
 mod encode;
 mod family;
 mod format;
 mod instances;
+mod number;
 mod page;
 mod renderer;
 
@@ -38,7 +40,7 @@ pub enum Scope {
 /// without a series is left out whole, as Prometheus' own clients do.
 pub fn text(snapshot: &Snapshot, own: &[MetricFamily], now: UnixMillis, scope: Scope) -> String {
     Renderer::new(Format::Text, scope)
-        .render(snapshot.clone(), own, now)
+        .render(snapshot, own, now)
         .to_string()
 }
 

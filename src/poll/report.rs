@@ -121,13 +121,14 @@ impl Report {
             return;
         };
         let snapshot = poller.store.snapshot();
-        let instances = snapshot.instances.iter();
-        let of_account: Vec<_> = instances
-            .filter(|state| state.target.account == poller.account)
-            .collect();
-        let up = of_account.iter().filter(|state| state.up()).count();
+        // An account that has left meanwhile has no round to tell of.
+        let Some(account) = snapshot.account(&poller.account) else {
+            return;
+        };
+        let instances = account.instances.len();
+        let up = account.instances.states().filter(|state| state.up()).count();
         let took = start.elapsed();
-        info!(account = %poller.account, instances = of_account.len(), up, ?took, "first round complete");
+        info!(account = %poller.account, instances, up, ?took, "first round complete");
     }
 }
 

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use super::{Facts, Finding, Found, InstanceState, Source, State, Store};
+use super::{Entry, Facts, Finding, Found, InstanceState, Instances, Source, State, Store};
 use crate::model::{
     AccountName, CertificateIdentifier, Failure, InstanceId, InstanceStatus, Reason, Target, UnixMillis,
 };
@@ -98,14 +98,15 @@ impl Store {
         let restored = accounts.into_iter().map(|account| {
             let name = AccountName::from(account.name.as_str());
             let instances = account.instances.into_iter();
-            let instances = instances.map(|instance| instance.into_state(&name));
+            let instances = instances.map(|instance| instance.into_entry(&name));
             Some((name.clone(), instances.collect::<Option<BTreeMap<_, _>>>()?))
         });
         // All of it or nothing.
         let restored: Vec<_> = restored.collect::<Option<_>>().ok_or(StateError::Content)?;
         self.with(|state| {
-            for (name, instances) in restored {
-                state.accounts.entry(name).or_default().instances = instances;
+            for (name, entries) in restored {
+                let shape = state.revision;
+                state.accounts.entry(name).or_default().instances = Arc::new(Instances { entries, shape });
             }
         });
         Ok(())
@@ -115,7 +116,7 @@ impl Store {
 impl State {
     fn to_wire(&self) -> Vec<Account> {
         let instances = |account: &super::Account| {
-            let instances = account.instances.values();
+            let instances = account.instances.states();
             // What was never seen and never found will be tried first anyway.
             let worth = instances.filter(|instance| instance.tried() || instance.found.is_some());
             worth.map(|instance| Instance::from(&**instance)).collect()
@@ -174,7 +175,7 @@ impl From<&InstanceState> for Instance {
 
 impl Instance {
     /// The state, with a target that the next configuration replaces; nothing for a reason that there is not.
-    fn into_state(self, account: &AccountName) -> Option<(InstanceId, Arc<InstanceState>)> {
+    fn into_entry(self, account: &AccountName) -> Option<(InstanceId, Entry)> {
         let id = InstanceId::from(self.id.as_str());
         let target = Target {
             account: account.clone(),
@@ -199,7 +200,7 @@ impl Instance {
             attempted: self.attempted.map(UnixMillis),
             concluded: self.attempted.map(UnixMillis),
         };
-        Some((id, Arc::new(state)))
+        Some((id, Entry::from(state)))
     }
 }
 
@@ -304,13 +305,16 @@ mod tests {
         }
     }
 
+    fn insert(state: &mut State, instance: &InstanceState) {
+        let account = state.accounts.entry(instance.target.account.clone()).or_default();
+        let id = instance.target.instance_id.clone();
+        let instances = Arc::make_mut(&mut account.instances);
+        instances.entries.insert(id, Entry::from(instance.clone()));
+    }
+
     fn store(instance: &InstanceState) -> Store {
         let store = Store::default();
-        store.with(|state| {
-            let account = state.accounts.entry(instance.target.account.clone()).or_default();
-            let id = instance.target.instance_id.clone();
-            account.instances.insert(id, Arc::new(instance.clone()));
-        });
+        store.with(|state| insert(state, instance));
         store
     }
 
@@ -336,7 +340,8 @@ mod tests {
             let instance = instance(&text, number, reason, flags);
             let restored = Store::default();
             restored.restore(&store(&instance).to_text().0).unwrap();
-            prop_assert_eq!(&*restored.snapshot().instances[0], &instance);
+            let snapshot = restored.snapshot();
+            prop_assert_eq!(snapshot.instances().map(Arc::as_ref).collect::<Vec<_>>(), [&instance]);
         }
 
         #[test]
@@ -353,7 +358,7 @@ mod tests {
             prop_assume!(changed != whole);
             let store = Store::default();
             prop_assert!(store.restore(&changed).is_err());
-            prop_assert!(store.snapshot().instances.is_empty());
+            prop_assert_eq!(store.snapshot().instances().count(), 0);
         }
     }
 
@@ -366,7 +371,7 @@ mod tests {
         };
         let restored = Store::default();
         restored.restore(&store(&untried).to_text().0).unwrap();
-        assert!(restored.snapshot().instances.is_empty());
+        assert_eq!(restored.snapshot().instances().count(), 0);
     }
 
     #[test]
@@ -389,17 +394,13 @@ mod tests {
             ..instance("x", Some(1), None, (true, false))
         };
         let both = store(&instance("cas-member-1", Some(1), Some(2), (true, true)));
-        both.with(|state| {
-            let id = good.target.instance_id.clone();
-            let account = state.accounts.entry(good.target.account.clone()).or_default();
-            account.instances.insert(id, Arc::new(good.clone()));
-        });
+        both.with(|state| insert(state, &good));
         let text = both.to_text().0.replace("\"clock\"", "\"newer\"");
         let (_, json) = text.split_once('\n').unwrap();
         let json = json.trim_end();
         let text = format!("{VERSION} {}\n{json}\n", checksum(json));
         let store = Store::default();
         assert_eq!(store.restore(&text), Err(StateError::Content));
-        assert!(store.snapshot().instances.is_empty());
+        assert_eq!(store.snapshot().instances().count(), 0);
     }
 }

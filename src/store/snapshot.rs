@@ -3,16 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{BudgetState, CredentialsState, InstanceState};
+use super::{BudgetState, CredentialsState, InstanceState, Instances};
 use crate::model::{AccountName, UnixMillis};
 
 /// The state at one moment. Cheap: it shares every instance's state with the store.
 #[derive(Clone, Debug, Default)]
 pub struct Snapshot {
+    /// How often anything had changed by then that is worth keeping.
+    pub revision: u64,
     /// Sorted by name.
     pub accounts: Vec<AccountState>,
-    /// Sorted by account, then by id.
-    pub instances: Vec<Arc<InstanceState>>,
 }
 
 /// What is known of one account.
@@ -30,8 +30,8 @@ pub struct AccountState {
     pub budget: Option<BudgetState>,
     /// Where its credentials came from, once it has had some.
     pub credentials: Option<CredentialsState>,
-    /// How many instances it has.
-    pub instances: usize,
+    /// What is known of each of its instances.
+    pub instances: Arc<Instances>,
     /// The account has instances, and none of them has had an outcome yet.
     pub waiting: bool,
     /// Instances are to be found.
@@ -50,14 +50,11 @@ impl AccountState {
 }
 
 impl Snapshot {
-    /// Every instance, in order, with its account.
-    pub fn by_account(&self) -> impl Iterator<Item = (&AccountState, &Arc<InstanceState>)> {
-        let mut rest = self.instances.as_slice();
-        self.accounts.iter().flat_map(move |account| {
-            let (own, others) = rest.split_at(account.instances);
-            rest = others;
-            own.iter().map(move |instance| (account, instance))
-        })
+    /// What is known of every instance, sorted by account, then by id.
+    pub fn instances(&self) -> impl Iterator<Item = &Arc<InstanceState>> {
+        self.accounts
+            .iter()
+            .flat_map(|account| account.instances.states())
     }
 
     /// What is known of an account.

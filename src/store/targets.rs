@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Finding, Found, InstanceState, Source, Store};
+use super::{Entry, Finding, Found, InstanceState, Instances, Source, Store};
 use crate::model::{AccountName, InstanceId, Reason, Target, UnixMillis};
 
 /// What a configuration says of an account.
@@ -47,26 +47,27 @@ impl Store {
     ) {
         self.with(|state| {
             let account = state.accounts.entry(listing.account.clone()).or_default();
-            let mut known = std::mem::take(&mut account.instances);
+            let mut known = Arc::unwrap_or_clone(std::mem::take(&mut account.instances)).entries;
             account.interval = listing.interval;
             account.undiscovered = listing.discovers && (account.undiscovered || !account.discovers);
             account.discovers = listing.discovers;
             let mut instances = BTreeMap::new();
             for target in listing.targets {
                 let id = &target.instance_id;
-                let mut instance = known
-                    .remove(id)
-                    .map_or_else(|| InstanceState::new(Arc::clone(target)), Arc::unwrap_or_clone);
+                let mut instance = known.remove(id).map_or_else(
+                    || InstanceState::new(Arc::clone(target)),
+                    |known| Arc::unwrap_or_clone(known.state),
+                );
                 instance.target = Arc::clone(target);
                 instance.listed = true;
                 instance.found = instance
                     .found
                     .filter(|_| listing.discovers)
                     .and_then(|mut found| keep(id, &mut found).map(|_| found));
-                instances.insert(id.clone(), Arc::new(instance));
+                instances.insert(id.clone(), Entry::from(instance));
             }
-            for (id, instance) in known {
-                let mut instance = Arc::unwrap_or_clone(instance);
+            for (id, known) in known {
+                let mut instance = Arc::unwrap_or_clone(known.state);
                 let Some(mut found) = instance.found.take().filter(|_| listing.discovers) else {
                     continue;
                 };
@@ -83,10 +84,13 @@ impl Store {
                     found: Some(found),
                     ..instance
                 };
-                instances.insert(id, Arc::new(instance));
+                instances.insert(id, Entry::from(instance));
             }
-            account.instances = instances;
             state.revision += 1;
+            account.instances = Arc::new(Instances {
+                entries: instances,
+                shape: state.revision,
+            });
         });
     }
 
@@ -109,7 +113,7 @@ impl Store {
             let instances = state
                 .accounts
                 .get(account)
-                .map(|account| account.instances.values());
+                .map(|account| account.instances.states());
             let targets = instances.into_iter().flatten();
             targets
                 .map(|instance| (Arc::clone(&instance.target), instance.attempted))
@@ -145,8 +149,9 @@ impl Store {
     ) -> Option<Vec<InstanceId>> {
         self.with(|state| {
             let account = state.accounts.get_mut(account).filter(|_| !outdated())?;
-            let mut new = Vec::new();
-            for (id, instance) in &mut account.instances {
+            let instances = Arc::make_mut(&mut account.instances);
+            let (mut new, mut reshaped) = (Vec::new(), false);
+            for (id, Entry { state: instance, .. }) in &mut instances.entries {
                 let led = instance
                     .found
                     .as_ref()
@@ -157,27 +162,32 @@ impl Store {
                 }
             }
             for (id, finding) in found {
-                let instance = account.instances.entry(id.clone()).or_insert_with(|| {
+                let entry = instances.entries.entry(id.clone()).or_insert_with(|| {
                     new.push(id.clone());
-                    Arc::new(InstanceState::new(Arc::new(target(id, finding))))
+                    Entry::from(InstanceState::new(Arc::new(target(id, finding))))
                 });
-                let instance = Arc::make_mut(instance);
+                let instance = Arc::make_mut(&mut entry.state);
                 let known = instance.found.get_or_insert_default();
                 known.sources.insert(source.clone());
                 known.lost = None;
                 // A look-up knows nothing of what the list says.
                 if *source == Source::List {
                     known.of_list = true;
+                    reshaped |= known.finding != *finding;
                     known.finding = finding.clone();
                 }
                 if !instance.listed {
                     let target = target(id, &known.finding);
                     if *instance.target != target {
+                        reshaped = true;
                         instance.target = Arc::new(target);
                     }
                 }
             }
             state.revision += 1;
+            if reshaped || !new.is_empty() {
+                instances.shape = state.revision;
+            }
             Some(new)
         })
     }
@@ -189,8 +199,9 @@ impl Store {
             let Some(account) = state.accounts.get_mut(account) else {
                 return Vec::new();
             };
+            let instances = Arc::make_mut(&mut account.instances);
             let mut forgotten = Vec::new();
-            account.instances.retain(|id, instance| {
+            instances.entries.retain(|id, Entry { state: instance, .. }| {
                 let unknown = instance
                     .failure
                     .as_ref()
@@ -211,6 +222,9 @@ impl Store {
                 true
             });
             state.revision += 1;
+            if !forgotten.is_empty() {
+                instances.shape = state.revision;
+            }
             forgotten
         })
     }

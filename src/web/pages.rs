@@ -93,7 +93,7 @@ impl Pages {
         kept.last = None;
         let (snapshot, own) = (self.store.snapshot(), self.telemetry.gather());
         let page = Page {
-            plain: kept.renderer.render(snapshot, &own, self.clock.now()),
+            plain: kept.renderer.render(&snapshot, &own, self.clock.now()),
             compressed: Arc::default(),
         };
         kept.last = Some((Instant::now(), page.clone()));

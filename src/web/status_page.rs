@@ -7,8 +7,6 @@ mod account_row;
 mod instance_row;
 mod words;
 
-use std::sync::Arc;
-
 use askama::Template;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -87,21 +85,18 @@ pub(super) fn render(
 
 /// In the snapshot's order.
 fn instances(snapshot: &Snapshot, now: UnixMillis) -> Vec<InstanceRow<'_>> {
-    let rows = snapshot.instances.iter().map(|instance| {
-        let account = &instance.target.account;
-        let interval = snapshot.account(account).map(|account| account.interval);
-        InstanceRow::new(instance, interval.unwrap_or_default(), snapshot.now(account, now))
+    let rows = snapshot.accounts.iter().flat_map(|account| {
+        let (interval, now) = (account.interval, account.true_time(now));
+        let states = account.instances.states();
+        states.map(move |instance| InstanceRow::new(instance, interval, now))
     });
     rows.collect()
 }
 
 fn accounts(snapshot: &Snapshot, now: UnixMillis) -> Vec<AccountRow<'_>> {
-    let rows = snapshot.accounts.iter().map(|account| {
-        let instances = snapshot.instances.iter().map(Arc::as_ref);
-        let own = instances.filter(|instance| instance.target.account == account.name);
-        AccountRow::new(account, own, snapshot.now(&account.name, now))
-    });
-    rows.collect()
+    let rows = snapshot.accounts.iter();
+    rows.map(|account| AccountRow::new(account, account.true_time(now)))
+        .collect()
 }
 
 impl Figure {

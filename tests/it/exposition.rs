@@ -7,8 +7,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aliyun_pca_exporter::exposition::{Format, Renderer, Scope, catalogue, text};
-use aliyun_pca_exporter::model::{AccountName, Failure, InstanceStatus, Outcome, Reason, Target, UnixMillis};
-use aliyun_pca_exporter::store::{Snapshot, Store};
+use aliyun_pca_exporter::model::{
+    AccountName, Failure, InstanceId, InstanceStatus, Outcome, Reason, Target, UnixMillis,
+};
+use aliyun_pca_exporter::store::{Finding, Listing, Snapshot, Source, Store};
 use aliyun_pca_exporter::telemetry::{Build, Telemetry};
 use prometheus::proto::MetricFamily;
 use proptest::prelude::*;
@@ -301,7 +303,7 @@ fn names(page: &str) -> BTreeSet<String> {
 #[test]
 fn openmetrics_is_the_same_page_with_units_other_heads_of_counters_and_an_end() {
     let page = Renderer::new(Format::OpenMetrics, Scope::Scrape).render(
-        golden_snapshot(),
+        &golden_snapshot(),
         &golden_telemetry().gather(),
         NOW,
     );
@@ -526,68 +528,151 @@ fn generated() -> impl Strategy<Value = Generated> {
     })
 }
 
-/// What may happen to a store between two scrapes.
+/// What may happen to a store between two scrapes, to the instances of one of two accounts.
 #[derive(Clone, Debug)]
 enum Step {
     Targets(BTreeSet<usize>),
-    Success(usize, i64),
+    Gone,
+    Found(BTreeMap<usize, u8>),
+    Success(usize, Box<InstanceStatus>),
     Failure(usize, Reason),
+    Attempt(usize),
+    Forget,
     Interval(u64),
     Skew(i64),
     Time(i64),
 }
 
 fn step() -> impl Strategy<Value = Step> {
-    let reason = (0..Reason::ALL.len()).prop_map(|reason| Reason::ALL[reason]);
+    let reason = proptest::sample::select(Reason::ALL.to_vec());
+    let ids = || 0..6_usize;
     prop_oneof![
-        proptest::collection::btree_set(0..6_usize, 0..6).prop_map(Step::Targets),
-        (0..6_usize, any::<i64>()).prop_map(|(id, value)| Step::Success(id, value)),
-        (0..6_usize, reason).prop_map(|(id, reason)| Step::Failure(id, reason)),
-        (1..1000_u64).prop_map(Step::Interval),
-        any::<i32>().prop_map(|skew| Step::Skew(skew.into())),
-        any::<i32>().prop_map(|time| Step::Time(time.into())),
+        1 => proptest::collection::btree_set(ids(), 0..6).prop_map(Step::Targets),
+        1 => Just(Step::Gone),
+        2 => proptest::collection::btree_map(ids(), 0..3_u8, 0..6).prop_map(Step::Found),
+        6 => (ids(), status()).prop_map(|(id, status)| Step::Success(id, Box::new(status))),
+        3 => (ids(), reason).prop_map(|(id, reason)| Step::Failure(id, reason)),
+        1 => ids().prop_map(Step::Attempt),
+        1 => Just(Step::Forget),
+        1 => (1..1000_u64).prop_map(Step::Interval),
+        1 => any::<i32>().prop_map(|skew| Step::Skew(skew.into())),
+        2 => any::<i32>().prop_map(|time| Step::Time(time.into())),
     ]
+}
+
+/// Of few values, so that an answer is often the same as the one before but for a field or two.
+fn status() -> impl Strategy<Value = InstanceStatus> {
+    let text = |texts: &[&'static str]| {
+        let texts: Vec<_> = texts.iter().map(|text| (*text).to_owned()).collect();
+        proptest::option::of(proptest::sample::select(texts))
+    };
+    let day = 86_400_000;
+    let time = proptest::option::of(
+        prop_oneof![(NOW.0 - 2 * day..NOW.0 + 12 * day), any::<i64>()].prop_map(UnixMillis),
+    );
+    let count = proptest::option::of(prop_oneof![Just(9), Just(10), any::<i64>()]);
+    (
+        text(&["USED", "BUY", "PAUSED"]),
+        text(&["ROOT", "SUB_ROOT"]),
+        text(&["1", "2"]),
+        (count.clone(), count),
+        (time.clone(), time),
+    )
+        .prop_map(
+            |(status, ca_type, certificate_identifier, counts, times)| InstanceStatus {
+                status,
+                ca_type,
+                certificate_identifier,
+                certificates_issued: counts.0,
+                certificates_quota: counts.1,
+                not_before: times.0,
+                not_after: times.1,
+                subscription_expiry: times.0,
+            },
+        )
+}
+
+fn targets_of(account: &AccountName, ids: &BTreeSet<usize>) -> Vec<Arc<Target>> {
+    let ids = ids.iter().map(|id| format!("cas-{id}"));
+    ids.map(|id| target(account.as_str(), &id, &[], None)).collect()
+}
+
+fn happen(store: &Store, account: &AccountName, step: Step, now: &mut UnixMillis) {
+    let interval = Duration::from_secs(300);
+    let target_of = |id: usize| target(account.as_str(), &format!("cas-{id}"), &[], None);
+    match step {
+        Step::Targets(ids) => {
+            let listing = Listing {
+                account,
+                interval,
+                targets: &targets_of(account, &ids),
+                discovers: true,
+            };
+            store.set_account(&listing, |id, _| {
+                Some(target(account.as_str(), id.as_str(), &[], None))
+            });
+        }
+        Step::Gone => store.remove_account(account),
+        Step::Found(names) => {
+            let names = names.into_iter();
+            let found = names.map(|(id, name)| {
+                let common_names = BTreeMap::from([(name.to_string(), format!("CA {name}"))]);
+                let region = (name > 0).then(|| "cn-hangzhou".to_owned());
+                (
+                    format!("cas-{id}").as_str().into(),
+                    Finding { region, common_names },
+                )
+            });
+            let found = found.collect();
+            let target = |id: &InstanceId, finding: &Finding| Target {
+                region: finding.region.clone().unwrap_or_default(),
+                ..(*target(account.as_str(), id.as_str(), &[], None)).clone()
+            };
+            store.take_in_found(account, &Source::List, &found, || false, target);
+        }
+        Step::Success(id, status) => {
+            store.record(&target_of(id), Ok(*status), *now);
+        }
+        Step::Failure(id, reason) => {
+            store.record(&target_of(id), failed(reason), *now);
+        }
+        Step::Attempt(id) => store.attempt(&target_of(id), *now),
+        Step::Forget => drop(store.forget(account, *now, Duration::ZERO)),
+        Step::Interval(seconds) => store.set_interval(account, Duration::from_secs(seconds)),
+        Step::Skew(millis) => store.set_skew(account, millis),
+        Step::Time(millis) => *now = UnixMillis(now.0 + millis),
+    }
 }
 
 proptest! {
     #[test]
-    fn a_page_made_of_what_was_written_before_is_the_page_made_anew(steps in proptest::collection::vec(step(), 1..40)) {
-        let account: AccountName = "prod".into();
-        let target = |id: usize| Arc::new(Target {
-            account: account.clone(),
-            instance_id: format!("cas-{id}").as_str().into(),
-            region: "cn-hangzhou".to_owned(),
-            name: None,
-            labels: BTreeMap::new(),
-        });
+    fn a_page_made_of_what_was_written_before_is_the_page_made_anew(
+        steps in proptest::collection::vec((any::<bool>(), step(), any::<bool>(), any::<bool>()), 1..60),
+    ) {
+        let accounts: [AccountName; 2] = ["lab".into(), "prod".into()];
         let (store, own, mut now) = (Store::default(), telemetry().gather(), NOW);
-        store.set_targets(&account, Duration::from_secs(300), &[target(0), target(1)]);
+        for account in &accounts {
+            happen(&store, account, Step::Targets(BTreeSet::from([0, 1, 2])), &mut now);
+        }
         let mut lasting = Format::ALL.map(|format| (format, Renderer::new(format, Scope::Scrape)));
-        for step in steps {
-            match step {
-                Step::Targets(ids) => {
-                    let targets: Vec<_> = ids.into_iter().map(target).collect();
-                    store.set_targets(&account, Duration::from_secs(300), &targets);
-                }
-                Step::Success(id, value) => {
-                    let status = InstanceStatus {
-                        certificates_issued: Some(value),
-                        not_after: (value % 2 == 0).then_some(UnixMillis(value)),
-                        ..InstanceStatus::default()
-                    };
-                    store.record(&target(id), Ok(status), now);
-                }
-                Step::Failure(id, reason) => {
-                    store.record(&target(id), failed(reason), now);
-                }
-                Step::Interval(seconds) => store.set_interval(&account, Duration::from_secs(seconds)),
-                Step::Skew(millis) => store.set_skew(&account, millis),
-                Step::Time(millis) => now = UnixMillis(now.0 + millis),
+        // Somebody who is still reading a page.
+        let mut held = Vec::new();
+        for (of_second, step, scraped, is_held) in steps {
+            happen(&store, &accounts[usize::from(of_second)], step, &mut now);
+            if !scraped {
+                continue;
             }
             for (format, lasting) in &mut lasting {
-                let anew = Renderer::new(*format, Scope::Scrape).render(store.snapshot(), &own, now);
-                prop_assert_eq!(lasting.render(store.snapshot(), &own, now).to_string(), anew.to_string());
+                let anew = Renderer::new(*format, Scope::Scrape).render(&store.snapshot(), &own, now);
+                let page = lasting.render(&store.snapshot(), &own, now);
+                prop_assert_eq!(page.to_string(), anew.to_string());
+                if is_held {
+                    held.push((page, anew));
+                }
             }
+        }
+        for (page, anew) in held {
+            prop_assert_eq!(page.to_string(), anew.to_string(), "a page that is held stays what it was");
         }
     }
 }
@@ -657,7 +742,7 @@ fn parsed_by_python(snapshot: &Snapshot, own: &[MetricFamily], now: UnixMillis) 
     let folder = tempfile::tempdir().unwrap();
     let mut files = Vec::new();
     for format in Format::ALL {
-        let page = Renderer::new(format, Scope::Scrape).render(snapshot.clone(), own, now);
+        let page = Renderer::new(format, Scope::Scrape).render(snapshot, own, now);
         let page = page.to_string();
         let file = folder.path().join(format!("{format:?}"));
         std::fs::write(&file, page).unwrap();

@@ -131,8 +131,8 @@ fn check_ages(snapshot: &Snapshot, just_reloaded: bool, at: f64) {
     for account in &snapshot.accounts {
         assert_eq!(account.interval, INTERVAL, "{} at {at} s", account.name);
     }
-    assert_eq!(snapshot.instances.len(), ACCOUNTS * INSTANCES);
-    for state in &snapshot.instances {
+    assert_eq!(snapshot.instances().count(), ACCOUNTS * INSTANCES);
+    for state in snapshot.instances() {
         let (account, id) = (&state.target.account, &state.target.instance_id);
         let Some(facts) = &state.facts else {
             assert!(just_reloaded, "{account} {id} has no facts at {at} s");

@@ -195,8 +195,7 @@ proptest! {
             model.take_in(event);
             let shown: BTreeMap<_, _> = store
                 .snapshot()
-                .instances
-                .iter()
+                .instances()
                 .map(|state| {
                     let facts = state.facts.as_ref();
                     let facts = facts.map(|facts| (facts.status.certificates_issued.unwrap(), facts.seen.0 / 1000 - start));

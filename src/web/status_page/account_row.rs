@@ -6,7 +6,7 @@ use jiff::SignedDuration;
 
 use super::words::{Span, Urgency, ago, in_words, percent, to_come};
 use crate::model::UnixMillis;
-use crate::store::{AccountState, BudgetState, InstanceState};
+use crate::store::{AccountState, BudgetState};
 
 /// What a clock may be off by before it is marked, in seconds; the measurement itself is good to about one.
 const OFF: f64 = 5.0;
@@ -40,20 +40,13 @@ pub(super) struct Clock {
 
 impl<'a> AccountRow<'a> {
     /// `instances` are the account's own; `now` is the true time.
-    pub(super) fn new<'b>(
-        account: &'a AccountState,
-        instances: impl Iterator<Item = &'b InstanceState>,
-        now: UnixMillis,
-    ) -> Self {
-        let (mut count, mut found) = (0, 0);
-        for instance in instances {
-            count += 1;
-            found += usize::from(instance.found.is_some());
-        }
+    pub(super) fn new(account: &'a AccountState, now: UnixMillis) -> Self {
+        let states = account.instances.states();
+        let found = states.filter(|instance| instance.found.is_some()).count();
         let credentials = account.credentials.as_ref();
         Self {
             name: account.name.as_str(),
-            instances: count,
+            instances: account.instances.len(),
             waiting: account.waiting,
             interval: account.interval,
             budget: account.budget.map(Budget),

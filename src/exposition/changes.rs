@@ -1,0 +1,59 @@
+//! What is different from the page before, where the same instances stand in the same places.
+
+use super::catalogue::Moves;
+use super::instances::{View, views};
+use crate::model::UnixMillis;
+use crate::store::Snapshot;
+
+/// An instance, and its place among all.
+pub(super) type Placed<'a> = (usize, View<'a>);
+
+/// The instances of which something has changed, sorted by place.
+pub(super) struct Changes<'a> {
+    outcomes: Vec<Placed<'a>>,
+    counts: Vec<Placed<'a>>,
+    statuses: Vec<Placed<'a>>,
+    /// The instances of each account, and the true time there.
+    pub(super) times: Vec<(usize, UnixMillis)>,
+}
+
+impl<'a> Changes<'a> {
+    /// What has changed after a revision of the store.
+    pub(super) fn since(revision: u64, snapshot: &'a Snapshot, now: UnixMillis) -> Self {
+        let mut changes = Self {
+            outcomes: Vec::new(),
+            counts: Vec::new(),
+            statuses: Vec::new(),
+            times: Vec::new(),
+        };
+        for account in &snapshot.accounts {
+            changes
+                .times
+                .push((account.instances.len(), account.true_time(now)));
+        }
+        for (place, (revisions, view)) in views(snapshot, now).enumerate() {
+            // Whatever a poll tells is part of its outcome.
+            if revisions.outcome <= revision {
+                continue;
+            }
+            changes.outcomes.push((place, view));
+            if revisions.counts > revision {
+                changes.counts.push((place, view));
+            }
+            if revisions.status > revision {
+                changes.statuses.push((place, view));
+            }
+        }
+        changes
+    }
+
+    /// The instances whose samples of a metric may have changed.
+    pub(super) fn of(&self, moves: Moves) -> &[Placed<'a>] {
+        match moves {
+            Moves::Outcome => &self.outcomes,
+            Moves::Counts => &self.counts,
+            Moves::Status => &self.statuses,
+            Moves::Never => &[],
+        }
+    }
+}

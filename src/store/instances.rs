@@ -1,0 +1,105 @@
+//! An account's instances, each with the revisions at which it last changed, so that whoever shows them again and again
+//! need not compare.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::InstanceState;
+use crate::model::{InstanceId, InstanceStatus};
+
+/// An account's instances, sorted by id.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Instances {
+    pub(super) entries: BTreeMap<InstanceId, Entry>,
+    /// The revision at which one last came or went, or became another in what no poll tells: its target, how it was
+    /// found.
+    pub(super) shape: u64,
+}
+
+/// What is known of an instance, and since when.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Entry {
+    /// What is known.
+    pub state: Arc<InstanceState>,
+    /// When that changed.
+    pub revisions: Revisions,
+}
+
+/// The store's revisions at which polls last changed what is known of an instance.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Revisions {
+    /// A poll had an outcome.
+    pub outcome: u64,
+    /// A poll told other counts of certificates than the one before.
+    pub counts: u64,
+    /// A poll told anything else that was new.
+    pub status: u64,
+}
+
+impl Instances {
+    /// What is known of every instance, in order, and since when.
+    pub fn entries(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.values()
+    }
+
+    /// What is known of every instance, in order.
+    pub fn states(&self) -> impl Iterator<Item = &Arc<InstanceState>> {
+        self.entries.values().map(|entry| &entry.state)
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// There is none.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// The revision of the store at which one last came or went, or became another in what no poll tells: its target,
+    /// how it was found.
+    pub fn shape(&self) -> u64 {
+        self.shape
+    }
+}
+
+impl From<InstanceState> for Entry {
+    fn from(state: InstanceState) -> Self {
+        Self {
+            state: Arc::new(state),
+            revisions: Revisions::default(),
+        }
+    }
+}
+
+impl Revisions {
+    /// A poll has succeeded at this revision, and told `after` where `before` was known.
+    pub(super) fn told(&mut self, revision: u64, before: Option<&InstanceStatus>, after: &InstanceStatus) {
+        if before.map(counts) != Some(counts(after)) {
+            self.counts = revision;
+        }
+        if before.map(all_but_counts) != Some(all_but_counts(after)) {
+            self.status = revision;
+        }
+    }
+}
+
+fn counts(status: &InstanceStatus) -> impl PartialEq {
+    (status.certificates_issued, status.certificates_quota)
+}
+
+fn all_but_counts(status: &InstanceStatus) -> impl PartialEq {
+    let InstanceStatus {
+        status,
+        ca_type,
+        certificates_issued: _,
+        certificates_quota: _,
+        not_before,
+        not_after,
+        subscription_expiry,
+        certificate_identifier,
+    } = status;
+    let texts = (status, ca_type, certificate_identifier);
+    (texts, not_before, not_after, subscription_expiry)
+}
