@@ -4,6 +4,7 @@
 //! What is known of instances is not here: that is the store's.
 
 mod metrics;
+mod process;
 mod series;
 
 use std::collections::BTreeSet;

@@ -6,7 +6,7 @@ use prometheus::{
     Registry,
 };
 
-use super::Build;
+use super::{Build, process};
 
 /// Bounds of the request duration histogram, in seconds. None is an integer: the text format and OpenMetrics
 /// would write such a bound differently, and so name two series.
@@ -51,9 +51,7 @@ impl Metrics {
             .with_label_values(&[build.version, build.revision, build.rustc])
             .set(1);
         register(&registry, &build_info)?;
-        registry.register(Box::new(
-            prometheus::process_collector::ProcessCollector::for_self(),
-        ))?;
+        process::register(&registry)?;
         let gauge =
             |name: &str, help: &str| of_account(&registry, GaugeVec::new(opts(name, help), &["account"]));
         let int_gauge =
