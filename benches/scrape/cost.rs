@@ -15,7 +15,7 @@ use crate::server::{CLIENTS, Kind, Programs, Server, millis_between};
 /// From one of our pages to the next.
 const PAUSE: Duration = Duration::from_millis(1_100);
 
-/// What a server still does once its client has everything.
+/// What a server still does once its client has everything, or its facts have changed.
 const REST: Duration = Duration::from_millis(20);
 
 /// Rounds in which those are scraped that take hundreds of milliseconds.
@@ -114,6 +114,7 @@ pub(crate) async fn measure(
 /// Milliseconds per scrape.
 async fn scrape(server: &mut Server, mode: Mode) -> anyhow::Result<f64> {
     server.change()?;
+    sleep(REST).await;
     let from = server.on_cpu()?;
     scrape_at_once(&server.clients[..mode.clients], mode.gzip).await?;
     sleep(REST).await;
