@@ -3,13 +3,18 @@
 //! Not by the collector of the prometheus crate: that one counts CPU time in whole seconds, of which a daemon that polls
 //! uses one in minutes, and it reads the limits again at each scrape, which is half of what it costs.
 
+use std::fs::File;
+use std::io::{Read as _, Seek as _};
 use std::sync::{Mutex, PoisonError};
 
-use procfs::ProcResult;
-use procfs::process::LimitValue;
+use procfs::process::{LimitValue, Stat};
+use procfs::{FromRead as _, ProcResult};
 use prometheus::core::{Collector, Desc};
 use prometheus::proto::MetricFamily;
 use prometheus::{Counter, Gauge, Registry};
+
+/// Far more than there is, in bytes: some fifty numbers.
+const LONGEST_STAT: u64 = 4_096;
 
 /// Reads what this process uses whenever it is asked.
 #[derive(Debug)]
@@ -20,14 +25,14 @@ struct Process {
     resident_memory: Gauge,
     threads: Gauge,
     virtual_memory: Gauge,
-    /// One reading at a time, or two would both count what was used since the last.
-    reading: Mutex<()>,
+    /// Open for good, and read by one at a time: two would both count what was used since the last.
+    stat: Mutex<File>,
     descriptions: Vec<Desc>,
 }
 
 /// Registers the metrics of this process. Where the kernel tells nothing of it there are none.
 pub(super) fn register(registry: &Registry) -> Result<(), prometheus::Error> {
-    let Ok(source) = procfs::process::Process::myself() else {
+    let (Ok(source), Ok(stat)) = (procfs::process::Process::myself(), File::open("/proc/self/stat")) else {
         return Ok(());
     };
     let max_fds = Gauge::new("process_max_fds", "Maximum number of open file descriptors.")?;
@@ -40,7 +45,7 @@ pub(super) fn register(registry: &Registry) -> Result<(), prometheus::Error> {
         registry.register(Box::new(max_fds))?;
         registry.register(Box::new(start_time))?;
     }
-    registry.register(Box::new(Process::new(source)?))
+    registry.register(Box::new(Process::new(source, stat)?))
 }
 
 fn set_constants(source: &procfs::process::Process, max_fds: &Gauge, start_time: &Gauge) -> ProcResult<()> {
@@ -53,7 +58,7 @@ fn set_constants(source: &procfs::process::Process, max_fds: &Gauge, start_time:
 }
 
 impl Process {
-    fn new(source: procfs::process::Process) -> Result<Self, prometheus::Error> {
+    fn new(source: procfs::process::Process, stat: File) -> Result<Self, prometheus::Error> {
         let gauge = |name: &str, help: &str| Gauge::new(name, help);
         let mut new = Self {
             source,
@@ -65,7 +70,7 @@ impl Process {
             resident_memory: gauge("process_resident_memory_bytes", "Resident memory size in bytes.")?,
             threads: gauge("process_threads", "Number of OS threads in the process.")?,
             virtual_memory: gauge("process_virtual_memory_bytes", "Virtual memory size in bytes.")?,
-            reading: Mutex::default(),
+            stat: Mutex::new(stat),
             descriptions: Vec::new(),
         };
         let descriptions = new.metrics().into_iter().flat_map(Collector::desc);
@@ -83,8 +88,10 @@ impl Process {
         ]
     }
 
-    fn read(&self) -> ProcResult<()> {
-        let stat = self.source.stat()?;
+    fn read(&self, file: &mut File) -> ProcResult<()> {
+        file.rewind()?;
+        // Without the limit the library asks for the file's length first, and there is none.
+        let stat = Stat::from_read(file.take(LONGEST_STAT))?;
         let used = seconds(stat.utime + stat.stime);
         self.cpu.inc_by((used - self.cpu.get()).max(0.0));
         self.open_fds.set(float(self.source.fd_count()? as u64));
@@ -101,8 +108,8 @@ impl Collector for Process {
     }
 
     fn collect(&self) -> Vec<MetricFamily> {
-        let _reading = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
-        match self.read() {
+        let mut file = self.stat.lock().unwrap_or_else(PoisonError::into_inner);
+        match self.read(&mut file) {
             Ok(()) => self.metrics().into_iter().flat_map(Collector::collect).collect(),
             Err(_) => Vec::new(),
         }
