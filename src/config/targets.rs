@@ -1,6 +1,7 @@
 //! What an account's key is used for: instances that are listed, and how others are found.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::config::discovery::{Search, search};
 use crate::config::file;
@@ -40,9 +41,11 @@ impl Instances {
         account: &AccountName,
         region: &str,
         labels: &BTreeMap<String, String>,
-    ) -> (Vec<Target>, Option<Discovery>) {
-        let target = |instance: Instance| instance.target(account, region, labels);
-        let targets = self.listed.into_iter().map(target).collect();
+    ) -> (Vec<Arc<Target>>, Option<Discovery>) {
+        let target = |instance: Instance| Arc::new(instance.target(account, region, labels));
+        let mut targets: Vec<_> = self.listed.into_iter().map(target).collect();
+        // They are kept in the place of what they were made of, which is larger.
+        targets.shrink_to_fit();
         let discovery = |search: Search| search.discovery(self.rules, region, labels);
         (targets, self.search.map(discovery))
     }

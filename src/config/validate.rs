@@ -4,7 +4,6 @@
 //! their own.
 
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
 use crate::aliyun::credentials::Provider;
@@ -123,7 +122,7 @@ fn account(
         requests_per_second: requests_per_second?,
         signature: signature?,
         credentials: provider?,
-        targets: targets.into_iter().map(Arc::new).collect(),
+        targets,
         discovery,
         name,
     })

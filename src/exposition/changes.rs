@@ -13,8 +13,8 @@ pub(super) struct Changes<'a> {
     outcomes: Vec<Placed<'a>>,
     counts: Vec<Placed<'a>>,
     statuses: Vec<Placed<'a>>,
-    /// The instances of each account, and the true time there.
-    pub(super) times: Vec<(usize, UnixMillis)>,
+    /// The true time for each instance of all.
+    pub(super) now: Vec<UnixMillis>,
 }
 
 impl<'a> Changes<'a> {
@@ -24,12 +24,11 @@ impl<'a> Changes<'a> {
             outcomes: Vec::new(),
             counts: Vec::new(),
             statuses: Vec::new(),
-            times: Vec::new(),
+            now: Vec::new(),
         };
         for account in &snapshot.accounts {
-            changes
-                .times
-                .push((account.instances.len(), account.true_time(now)));
+            let times = std::iter::repeat_n(account.true_time(now), account.instances.len());
+            changes.now.extend(times);
         }
         for (place, (revisions, view)) in views(snapshot, now).enumerate() {
             // Whatever a poll tells is part of its outcome.

@@ -4,6 +4,7 @@
 //! from theirs and are written by the same page of encoding code. Nothing here is fetched: the same arguments give the
 //! same text. A [`Renderer`] writes the next page over the last one.
 
+mod block;
 pub mod catalogue;
 mod changes;
 mod counters;

@@ -1,4 +1,4 @@
-//! A page as it is sent: a buffer a family, so that those of the next page that stay the same need not be made again.
+//! A page as it is sent: buffers, so that those of the next page that stay the same need not be made again.
 
 use std::fmt;
 

@@ -62,7 +62,7 @@ impl Renderer {
                 if !changes.is_some_and(|changes| family.update(metric, changes)) {
                     *family = Family::new(metric, self.format, snapshot, now);
                 }
-                family.text().into_iter().for_each(|text| page.push(text));
+                family.parts().for_each(|part| page.push(part));
             }
         }
         (self.shown, self.shape) = (snapshot.revision, shape);

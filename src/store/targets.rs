@@ -107,7 +107,7 @@ impl Store {
         self.with(|state| state.accounts.keys().cloned().collect())
     }
 
-    /// The account's instances, and when each was last polled.
+    /// The account's instances, sorted by id, and when each was last polled.
     pub fn targets(&self, account: &AccountName) -> Vec<(Arc<Target>, Option<UnixMillis>)> {
         self.with(|state| {
             let instances = state
