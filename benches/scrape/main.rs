@@ -63,7 +63,7 @@ fn main() -> anyhow::Result<ExitCode> {
     let flags = Flags::parse();
     if let Some(role) = flags.serve {
         // As the exporter does it.
-        aliyun_pca_exporter::app::run(serve(role, &flags))??;
+        aliyun_pca_exporter::app::run(async move { serve(role, &flags).await })??;
         return Ok(ExitCode::SUCCESS);
     }
     let runtime = tokio::runtime::Builder::new_current_thread()
