@@ -1,7 +1,8 @@
 //! The last known state of every target, and the only place where polling and serving meet.
 //!
 //! A failure never drops, zeroes or changes a fact: it stands beside the facts that were seen before it. `targets` says
-//! which instances there are, `account` what is told of an account as a whole, `snapshot` what a reader sees, `file` what outlives the process.
+//! which instances there are, `instances` since when each is as it is, `account` what is told of an account as a whole,
+//! `snapshot` what a reader sees, `file` what outlives the process.
 
 mod account;
 mod file;
@@ -182,8 +183,10 @@ impl Store {
 impl Account {
     /// What is known of a target, to be changed. Whoever looks at it meanwhile keeps what was known before.
     fn known(&mut self, target: &Target) -> Option<&mut Entry> {
-        let instances = Arc::make_mut(&mut self.instances);
-        instances.entries.get_mut(&target.instance_id)
+        let id = &target.instance_id;
+        // A copy for nobody would be one of all instances.
+        let is_known = self.instances.entries.contains_key(id);
+        is_known.then(|| Arc::make_mut(&mut self.instances).entries.get_mut(id))?
     }
 }
 

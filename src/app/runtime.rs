@@ -19,7 +19,7 @@ pub fn run<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) ->
     // On one of them: the thread that waits here would be one more.
     let result = runtime.block_on(runtime.spawn(work));
     runtime.shutdown_background();
-    Ok(result.unwrap_or_else(|error| resume_unwind(error.into_panic())))
+    Ok(result.unwrap_or_else(|error| resume_unwind(error.try_into_panic().expect("nobody cancels it"))))
 }
 
 #[cfg(test)]

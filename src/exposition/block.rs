@@ -196,9 +196,10 @@ fn set_all(lines: &mut [u8], new: &[u8]) -> bool {
 
 /// Writes over the value of a line, between its last space and its end. Returns whether the new one is as long.
 fn set_value(line: &mut [u8], value: &[u8]) -> bool {
-    // No value has a space in it.
+    // The last one: labels may have spaces, too, and a value has none.
     let before = line.len().checked_sub(value.len() + 2);
-    let Some(space) = before.filter(|before| line[*before] == b' ') else {
+    let is_last_space = |at: &usize| line[*at] == b' ' && !line[at + 1..].contains(&b' ');
+    let Some(space) = before.filter(is_last_space) else {
         return false;
     };
     line[space + 1..][..value.len()].copy_from_slice(value);

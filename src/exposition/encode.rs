@@ -1,4 +1,4 @@
-//! Writes a format into one buffer: knows how a family, a sample, a label and a number are spelt, and no metric.
+//! Writes a format into one buffer: knows how a family, a sample and a label are spelt, and no metric.
 
 use prometheus::proto::MetricType;
 

@@ -1,6 +1,6 @@
 //! What Prometheus reads: the catalogue of instance metrics, and the text that a snapshot and the own counters make.
 //!
-//! Instance series go straight from the snapshot into a buffer a family, no registry in between. The own counters come
+//! Instance series go straight from the snapshot into buffers of some hundred instances, no registry in between. The own counters come
 //! from theirs and are written by the same page of encoding code. Nothing here is fetched: the same arguments give the
 //! same text. A [`Renderer`] writes the next page over the last one.
 

@@ -24,8 +24,8 @@ pub struct Renderer {
     scope: Scope,
     /// The store's revision that the families show.
     shown: u64,
-    /// The accounts that they show.
-    shape: Vec<Shape>,
+    /// The accounts that they show, unless making the last page was broken off.
+    shape: Option<Vec<Shape>>,
     families: [Family; INSTANCE.len()],
 }
 
@@ -45,7 +45,7 @@ impl Renderer {
             format,
             scope,
             shown: 0,
-            shape: Vec::new(),
+            shape: None,
             families: Default::default(),
         }
     }
@@ -54,7 +54,8 @@ impl Renderer {
     /// memory to this one. The snapshots of all pages are of one store.
     pub fn render(&mut self, snapshot: &Snapshot, own: &[MetricFamily], now: UnixMillis) -> Page {
         let shape: Vec<_> = snapshot.accounts.iter().map(Shape::from).collect();
-        let changes = (shape == self.shape).then(|| Changes::since(self.shown, snapshot, now));
+        let is_as_before = self.shape.take().is_some_and(|before| before == shape);
+        let changes = is_as_before.then(|| Changes::since(self.shown, snapshot, now));
         let mut page = Page::default();
         for (metric, family) in INSTANCE.iter().zip(&mut self.families) {
             if self.scope.includes(metric.name) {
@@ -65,7 +66,7 @@ impl Renderer {
                 family.parts().for_each(|part| page.push(part));
             }
         }
-        (self.shown, self.shape) = (snapshot.revision, shape);
+        (self.shown, self.shape) = (snapshot.revision, Some(shape));
         let mut encoder = Encoder::with_capacity(self.format, ROOM_FOR_COUNTERS);
         counters::write(&mut encoder, own, self.scope);
         page.push(encoder.finish().into());

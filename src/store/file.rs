@@ -104,6 +104,7 @@ impl Store {
         // All of it or nothing.
         let restored: Vec<_> = restored.collect::<Option<_>>().ok_or(StateError::Content)?;
         self.with(|state| {
+            state.revision += 1;
             for (name, entries) in restored {
                 let shape = state.revision;
                 state.accounts.entry(name).or_default().instances = Arc::new(Instances { entries, shape });

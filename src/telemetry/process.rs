@@ -40,21 +40,28 @@ pub(super) fn register(registry: &Registry) -> Result<(), prometheus::Error> {
         "process_start_time_seconds",
         "Start time of the process since unix epoch in seconds.",
     )?;
-    // These stay as they are: a limit is set before the start.
-    if set_constants(&source, &max_fds, &start_time).is_ok() {
+    // These are read once: nobody but `prlimit` changes a limit later, and nothing the start.
+    if let Ok(most) = most_files(&source) {
+        max_fds.set(most);
         registry.register(Box::new(max_fds))?;
+    }
+    if let Ok(started) = started(&source) {
+        start_time.set(started);
         registry.register(Box::new(start_time))?;
     }
     registry.register(Box::new(Process::new(source, stat)?))
 }
 
-fn set_constants(source: &procfs::process::Process, max_fds: &Gauge, start_time: &Gauge) -> ProcResult<()> {
-    max_fds.set(match source.limits()?.max_open_files.soft_limit {
+fn most_files(source: &procfs::process::Process) -> ProcResult<f64> {
+    Ok(match source.limits()?.max_open_files.soft_limit {
         LimitValue::Value(most) => float(most),
         LimitValue::Unlimited => f64::INFINITY,
-    });
-    start_time.set(float(procfs::boot_time_secs()?) + seconds(source.stat()?.starttime));
-    Ok(())
+    })
+}
+
+/// Seconds since 1970.
+fn started(source: &procfs::process::Process) -> ProcResult<f64> {
+    Ok(float(procfs::boot_time_secs()?) + seconds(source.stat()?.starttime))
 }
 
 impl Process {
@@ -94,10 +101,13 @@ impl Process {
         let stat = Stat::from_read(file.take(LONGEST_STAT))?;
         let used = seconds(stat.utime + stat.stime);
         self.cpu.inc_by((used - self.cpu.get()).max(0.0));
-        self.open_fds.set(float(self.source.fd_count()? as u64));
         self.resident_memory.set(float(stat.rss * procfs::page_size()));
         self.threads.set(float(stat.num_threads.unsigned_abs()));
         self.virtual_memory.set(float(stat.vsize));
+        // Counting takes a descriptor on older kernels, and there may be none left; the rest is known all the same.
+        if let Ok(open) = self.source.fd_count() {
+            self.open_fds.set(float(open as u64));
+        }
         Ok(())
     }
 }

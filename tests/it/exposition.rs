@@ -528,12 +528,23 @@ fn generated() -> impl Strategy<Value = Generated> {
     })
 }
 
+/// What users may write on their instances.
+type Labels = &'static [(&'static str, &'static str)];
+
+/// Labels with what stands between labels and value, too.
+const LABELS: [Labels; 4] = [
+    &[],
+    &[("team", "PKI operations")],
+    &[("z", "} 1 } 22 } 333 } 4444 } ")],
+    &[("a", "b"), ("team", "Security Operations 7")],
+];
+
 /// What may happen to a store between two scrapes, to the instances of one of two accounts.
 #[derive(Clone, Debug)]
 enum Step {
-    Targets(BTreeSet<usize>),
+    Targets(BTreeSet<usize>, Labels),
     Gone,
-    Found(BTreeMap<usize, u8>),
+    Found(BTreeMap<usize, u8>, bool),
     Success(usize, Box<InstanceStatus>),
     Failure(usize, Reason),
     Attempt(usize),
@@ -546,10 +557,11 @@ enum Step {
 fn step() -> impl Strategy<Value = Step> {
     let reason = proptest::sample::select(Reason::ALL.to_vec());
     let ids = || 0..6_usize;
+    let labels = proptest::sample::select(LABELS.to_vec());
     prop_oneof![
-        1 => proptest::collection::btree_set(ids(), 0..6).prop_map(Step::Targets),
+        1 => (proptest::collection::btree_set(ids(), 0..6), labels).prop_map(|(ids, labels)| Step::Targets(ids, labels)),
         1 => Just(Step::Gone),
-        2 => proptest::collection::btree_map(ids(), 0..3_u8, 0..6).prop_map(Step::Found),
+        2 => (proptest::collection::btree_map(ids(), 0..3_u8, 0..6), any::<bool>()).prop_map(|(found, by_list)| Step::Found(found, by_list)),
         6 => (ids(), status()).prop_map(|(id, status)| Step::Success(id, Box::new(status))),
         3 => (ids(), reason).prop_map(|(id, reason)| Step::Failure(id, reason)),
         1 => ids().prop_map(Step::Attempt),
@@ -592,9 +604,10 @@ fn status() -> impl Strategy<Value = InstanceStatus> {
         )
 }
 
-fn targets_of(account: &AccountName, ids: &BTreeSet<usize>) -> Vec<Arc<Target>> {
+fn targets_of(account: &AccountName, ids: &BTreeSet<usize>, labels: Labels) -> Vec<Arc<Target>> {
     let ids = ids.iter().map(|id| format!("cas-{id}"));
-    ids.map(|id| target(account.as_str(), &id, &[], None)).collect()
+    ids.map(|id| target(account.as_str(), &id, labels, None))
+        .collect()
 }
 
 fn happen(
@@ -607,12 +620,12 @@ fn happen(
     let interval = Duration::from_secs(300);
     let target_of = |id: usize| target(account.as_str(), &format!("cas-{id}"), &[], None);
     match step {
-        Step::Targets(mut ids) => {
+        Step::Targets(mut ids, labels) => {
             ids.extend(others.clone());
             let listing = Listing {
                 account,
                 interval,
-                targets: &targets_of(account, &ids),
+                targets: &targets_of(account, &ids, labels),
                 discovers: true,
             };
             store.set_account(&listing, |id, _| {
@@ -620,7 +633,7 @@ fn happen(
             });
         }
         Step::Gone => store.remove_account(account),
-        Step::Found(names) => {
+        Step::Found(names, by_list) => {
             let names = names.into_iter();
             let found = names.map(|(id, name)| {
                 let common_names = BTreeMap::from([(name.to_string(), format!("CA {name}"))]);
@@ -635,7 +648,12 @@ fn happen(
                 region: finding.region.clone().unwrap_or_default(),
                 ..(*target(account.as_str(), id.as_str(), &[], None)).clone()
             };
-            store.take_in_found(account, &Source::List, &found, || false, target);
+            let source = if by_list {
+                Source::List
+            } else {
+                Source::Certificate("160ae6bb".into())
+            };
+            store.take_in_found(account, &source, &found, || false, target);
         }
         Step::Success(id, status) => {
             store.record(&target_of(id), Ok(*status), *now);
@@ -660,7 +678,7 @@ fn compare_pages(
     let accounts: [AccountName; 2] = ["lab".into(), "prod".into()];
     let (store, own, mut now) = (Store::default(), telemetry().gather(), NOW);
     for account in &accounts {
-        let first = Step::Targets(BTreeSet::from([0, 1, 2]));
+        let first = Step::Targets(BTreeSet::from([0, 1, 2]), LABELS[1]);
         happen(&store, account, &others, first, &mut now);
     }
     let mut lasting = Format::ALL.map(|format| (format, Renderer::new(format, Scope::Scrape)));

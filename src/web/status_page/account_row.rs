@@ -39,7 +39,7 @@ pub(super) struct Clock {
 }
 
 impl<'a> AccountRow<'a> {
-    /// `instances` are the account's own; `now` is the true time.
+    /// `now` is the true time.
     pub(super) fn new(account: &'a AccountState, now: UnixMillis) -> Self {
         let states = account.instances.states();
         let found = states.filter(|instance| instance.found.is_some()).count();
