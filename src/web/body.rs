@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
+use std::fmt;
 use std::io::IoSlice;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -14,13 +15,21 @@ use hyper::body::{Bytes, Frame, SizeHint};
 pub(super) struct Body(Parts);
 
 /// Buffers that read like a single one, so that the system takes as much of them in a call as it can.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Parts {
     /// None of them is empty.
     rest: VecDeque<Bytes>,
+    /// What lives until everything is sent, or cannot be.
+    kept: Option<Box<dyn Send + Sync>>,
 }
 
 impl Body {
+    /// Drops `kept` once everything is sent, or cannot be.
+    pub(super) fn keeping(mut self, kept: impl Send + Sync + 'static) -> Self {
+        self.0.kept = Some(Box::new(kept));
+        self
+    }
+
     /// Bytes still to be sent.
     pub(super) fn length(&self) -> u64 {
         self.0.remaining() as u64
@@ -30,7 +39,7 @@ impl Body {
 impl FromIterator<Bytes> for Body {
     fn from_iter<T: IntoIterator<Item = Bytes>>(parts: T) -> Self {
         let rest = parts.into_iter().filter(|part| !part.is_empty()).collect();
-        Self(Parts { rest })
+        Self(Parts { rest, kept: None })
     }
 }
 
@@ -85,6 +94,24 @@ impl Buf for Parts {
             }
             count -= sent;
         }
+    }
+}
+
+impl fmt::Debug for Parts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} bytes", self.remaining())
+    }
+}
+
+#[cfg(test)]
+impl Body {
+    pub(super) fn parts(&self) -> impl Iterator<Item = &Bytes> {
+        self.0.rest.iter()
+    }
+
+    pub(super) fn text(&self) -> String {
+        let parts = self.parts().map(|part| std::str::from_utf8(part).unwrap());
+        parts.collect()
     }
 }
 

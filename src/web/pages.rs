@@ -1,7 +1,8 @@
-//! The pages of metrics, made once for all who ask at the same moment: eight scrapers cost the memory of one.
+//! The pages of metrics, made once for all who ask at the same moment: eight scrapers cost the memory of one, and any
+//! number of slow ones that of two. While those hold both, everybody else gets the later one.
 
 use std::io::Write as _;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use flate2::Compression;
@@ -10,6 +11,7 @@ use hyper::body::Bytes;
 use tokio::sync::{Mutex, OnceCell};
 use tokio::time::Instant;
 
+use super::body::Body;
 use crate::exposition::{self, Format, Renderer, Scope};
 use crate::host::Clock;
 use crate::store::Store;
@@ -33,13 +35,15 @@ pub(super) struct Pages {
 struct Kept {
     renderer: Renderer,
     last: Option<(Instant, Page)>,
+    /// One before the last that was still being sent when the last was made.
+    before: Weak<OnceCell<Bytes>>,
 }
 
 /// A page, shared by all who are sending it.
 #[derive(Clone, Debug)]
 struct Page {
     plain: exposition::Page,
-    /// Made by the first who wants it.
+    /// Made by the first who wants it. Whoever sends the page, one way or the other, has it as well.
     compressed: Arc<OnceCell<Bytes>>,
 }
 
@@ -49,6 +53,7 @@ impl Pages {
             Mutex::new(Kept {
                 renderer: Renderer::new(format, Scope::Scrape),
                 last: None,
+                before: Weak::new(),
             })
         };
         Self {
@@ -61,20 +66,21 @@ impl Pages {
     }
 
     /// The page as it stands, or stood a moment ago.
-    pub(super) async fn plain(&self, format: Format) -> exposition::Page {
-        self.page(format).await.plain
+    pub(super) async fn plain(&self, format: Format) -> Body {
+        let page = self.page(format).await;
+        let parts: Body = page.plain.parts().iter().cloned().collect();
+        parts.keeping(page.compressed)
     }
 
     /// The same, compressed with gzip.
-    pub(super) async fn compressed(&self, format: Format) -> Bytes {
-        let page = self.page(format).await;
-        let plain = page.plain.clone();
-        let compressed = page.compressed.get_or_init(|| async {
+    pub(super) async fn compressed(&self, format: Format) -> Body {
+        let Page { plain, compressed } = self.page(format).await;
+        let whole = compressed.get_or_init(|| async {
             // Megabytes of it would hold up everybody else.
             let compressing = tokio::task::spawn_blocking(move || compress(&plain));
             compressing.await.expect("compressing into memory does not panic")
         });
-        compressed.await.clone()
+        Body::from(whole.await.clone()).keeping(compressed)
     }
 
     async fn page(&self, format: Format) -> Page {
@@ -84,10 +90,15 @@ impl Pages {
         };
         // Whoever comes meanwhile waits for the page that is being made, and shares it.
         let mut kept = kept.lock().await;
-        if let Some((made, page)) = &kept.last
-            && made.elapsed() < FRESH
-        {
-            return page.clone();
+        if let Some((made, page)) = &kept.last {
+            let is_sent = Arc::strong_count(&page.compressed) > 1;
+            // However many read as slowly as they like, they hold two pages at the most.
+            if made.elapsed() < FRESH || (is_sent && kept.before.strong_count() > 0) {
+                return page.clone();
+            }
+            if is_sent {
+                kept.before = Arc::downgrade(&page.compressed);
+            }
         }
         // Before the next one is made, which is written over this one unless somebody is still reading it.
         kept.last = None;
@@ -120,8 +131,8 @@ mod tests {
         Pages::new(Arc::default(), telemetry, Clock::starting_at(UnixMillis(0)))
     }
 
-    fn buffers(page: &exposition::Page) -> Vec<*const u8> {
-        page.parts().iter().map(|part| part.as_ptr()).collect()
+    fn buffers(body: &Body) -> Vec<*const u8> {
+        body.parts().map(|part| part.as_ptr()).collect()
     }
 
     #[tokio::test(start_paused = true)]
@@ -132,17 +143,40 @@ mod tests {
             let compressed = pages.compressed(format).await;
             tokio::time::advance(Duration::from_millis(999)).await;
             assert_eq!(buffers(&pages.plain(format).await), buffers(&first));
-            assert_eq!(pages.compressed(format).await.as_ptr(), compressed.as_ptr());
+            assert_eq!(buffers(&pages.compressed(format).await), buffers(&compressed));
             tokio::time::advance(Duration::from_millis(1)).await;
             assert_ne!(buffers(&pages.plain(format).await), buffers(&first));
         }
     }
 
     #[tokio::test(start_paused = true)]
+    async fn there_is_no_third_page_while_two_are_being_sent_plain_or_compressed() {
+        let pages = pages();
+        let next = async || {
+            tokio::time::advance(FRESH).await;
+            pages.plain(Format::Text).await
+        };
+        let first = next().await;
+        tokio::time::advance(FRESH).await;
+        let second = pages.compressed(Format::Text).await;
+        let third = next().await;
+        let fourth = next().await;
+        assert_eq!(buffers(&third), buffers(&fourth), "the second page, again");
+        assert_ne!(buffers(&third), buffers(&first));
+        drop(first);
+        let fifth = next().await;
+        assert_ne!(buffers(&fifth), buffers(&third));
+        let sixth = next().await;
+        assert_eq!(buffers(&sixth), buffers(&fifth), "the second is still being sent");
+        drop((second, third, fourth));
+        assert_ne!(buffers(&next().await), buffers(&fifth));
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn the_formats_have_pages_of_their_own() {
         let pages = pages();
-        let text = pages.plain(Format::Text).await.to_string();
-        let openmetrics = pages.plain(Format::OpenMetrics).await.to_string();
+        let text = pages.plain(Format::Text).await.text();
+        let openmetrics = pages.plain(Format::OpenMetrics).await.text();
         assert!(!text.ends_with("# EOF\n") && openmetrics.ends_with("# EOF\n"));
     }
 }

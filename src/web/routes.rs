@@ -158,10 +158,10 @@ impl Site {
     async fn metrics(&self, asked: &HeaderMap) -> Response<Body> {
         let format = negotiation::format(asked);
         let compress = negotiation::gzip(asked);
-        let page: Body = if compress {
-            self.pages.compressed(format).await.into()
+        let page = if compress {
+            self.pages.compressed(format).await
         } else {
-            self.pages.plain(format).await.parts().iter().cloned().collect()
+            self.pages.plain(format).await
         };
         let mut response = response(StatusCode::OK, format.content_type(), page);
         let headers = response.headers_mut();
