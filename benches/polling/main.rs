@@ -1,5 +1,6 @@
 //! One account with 10,000 instances at 10 calls a second over a bad network, on real sockets: does the budget hold,
-//! is it used, and what does a poll cost? `cargo bench --bench polling`, or `… -- --seconds 30` for a first look.
+//! is it used, and what does a poll cost? `cargo bench --profile dist --bench polling`, or `… -- --seconds 30` for a first
+//! look.
 //!
 //! Four processes: the simulated cloud, the exporter, a bare HTTP client that makes the same signed calls, and this
 //! one, which reads and prints. Exporter and bare client run side by side, as two users of the cloud with a limit

@@ -1,6 +1,6 @@
 //! What a scrape costs: ours beside a ready-made buffer and the client libraries of Rust, Go and Python with the same
 //! series, each in a process of its own; then the exporter's own start and memory, and scrapes amid a crowd of slow
-//! clients. `cargo bench --bench scrape`, or `… -- --rounds 2` for a first look.
+//! clients. `cargo bench --profile dist --bench scrape`, or `… -- --rounds 2` for a first look.
 //!
 //! Not a test: it prints how fast things are beside what is wanted. Only a scrape that is not answered in the crowd,
 //! which is a promise, makes it fail.
