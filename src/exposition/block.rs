@@ -36,24 +36,20 @@ pub(super) struct Block {
 }
 
 impl Block {
-    /// Written from nothing behind `scratch`, which holds the family's head if the block is the first.
-    pub(super) fn new<'a>(
-        metric: &Metric,
-        scratch: &mut String,
-        views: impl Iterator<Item = View<'a>>,
-    ) -> Self {
-        let head = scratch.len();
+    /// Written from nothing, behind the family's head if it is the first.
+    pub(super) fn new<'a>(metric: &Metric, mut text: String, views: impl Iterator<Item = View<'a>>) -> Self {
+        let head = text.len();
         let (mut ends, mut until) = (Vec::with_capacity(INSTANCES), Vec::new());
         for view in views {
-            view.write(metric, &mut Samples::apart(scratch, metric.name));
-            ends.push(end(scratch.len()));
+            view.write(metric, &mut Samples::apart(&mut text, metric.name));
+            ends.push(end(text.len()));
             if let Values::DaysUntil(counted) = metric.values {
                 until.push(view.time(counted));
             }
         }
         Self {
             // Without the room that a growing text has left over.
-            text: Bytes::copy_from_slice(scratch.as_bytes()),
+            text: Bytes::copy_from_slice(text.as_bytes()),
             head,
             ends,
             until,

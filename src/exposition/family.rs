@@ -18,30 +18,37 @@ pub(super) struct Family(Vec<Block>);
 impl Family {
     /// Written from nothing.
     pub(super) fn new(metric: &Metric, format: Format, snapshot: &Snapshot, now: UnixMillis) -> Self {
-        let mut scratch = String::new();
-        encode::head(&mut scratch, format, metric.name, metric.kind, metric.help);
         let mut views = views(snapshot, now).map(|(_, view)| view).peekable();
         let mut blocks = Vec::new();
         while views.peek().is_some() {
+            let head = head(metric, format, blocks.is_empty());
             let own = views.by_ref().take(block::INSTANCES);
-            blocks.push(Block::new(metric, &mut scratch, own));
-            scratch.clear();
+            blocks.push(Block::new(metric, head, own));
         }
         Self(blocks)
     }
 
-    /// Makes what stands there say what is so now. Returns whether it could: days that have become longer or shorter need
-    /// another family.
-    pub(super) fn update(&mut self, metric: &Metric, changes: &Changes<'_>) -> bool {
-        let (mut moved, mut now) = (changes.of(metric.moves), changes.now.as_slice());
-        let mut end = 0;
-        self.0.iter_mut().all(|block| {
-            end += block.len();
+    /// Makes what stands there say what is so now.
+    pub(super) fn update(
+        &mut self,
+        metric: &Metric,
+        format: Format,
+        snapshot: &Snapshot,
+        now: UnixMillis,
+        changes: &Changes<'_>,
+    ) {
+        let mut moved = changes.of(metric.moves);
+        let mut first = 0;
+        for block in &mut self.0 {
+            let end = first + block.len();
             let (own, others) = moved.split_at(moved.partition_point(|(place, _)| *place < end));
-            let (own_now, others_now) = now.split_at(block.len());
-            (moved, now) = (others, others_now);
-            block.update(metric, own, own_now)
-        })
+            if !block.update(metric, own, &changes.now[first..end]) {
+                let head = head(metric, format, first == 0);
+                let views = views(snapshot, now).map(|(_, view)| view);
+                *block = Block::new(metric, head, views.skip(first).take(block.len()));
+            }
+            (moved, first) = (others, end);
+        }
     }
 
     /// Nothing without a sample: a family without one is left out whole.
@@ -50,4 +57,13 @@ impl Family {
         let blocks = self.0.iter().filter(move |_| !is_bare);
         blocks.map(Block::text)
     }
+}
+
+/// What a block begins with.
+fn head(metric: &Metric, format: Format, is_first: bool) -> String {
+    let mut head = String::new();
+    if is_first {
+        encode::head(&mut head, format, metric.name, metric.kind, metric.help);
+    }
+    head
 }

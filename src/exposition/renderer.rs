@@ -59,9 +59,9 @@ impl Renderer {
         let mut page = Page::default();
         for (metric, family) in INSTANCE.iter().zip(&mut self.families) {
             if self.scope.includes(metric.name) {
-                let changes = changes.as_ref();
-                if !changes.is_some_and(|changes| family.update(metric, changes)) {
-                    *family = Family::new(metric, self.format, snapshot, now);
+                match &changes {
+                    Some(changes) => family.update(metric, self.format, snapshot, now, changes),
+                    None => *family = Family::new(metric, self.format, snapshot, now),
                 }
                 family.parts().for_each(|part| page.push(part));
             }
