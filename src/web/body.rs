@@ -20,13 +20,13 @@ pub(super) struct Parts {
     /// None of them is empty.
     rest: VecDeque<Bytes>,
     /// What lives until everything is sent, or cannot be.
-    kept: Option<Box<dyn Send + Sync>>,
+    kept: Vec<Box<dyn Send + Sync>>,
 }
 
 impl Body {
     /// Drops `kept` once everything is sent, or cannot be.
     pub(super) fn keeping(mut self, kept: impl Send + Sync + 'static) -> Self {
-        self.0.kept = Some(Box::new(kept));
+        self.0.kept.push(Box::new(kept));
         self
     }
 
@@ -39,7 +39,8 @@ impl Body {
 impl FromIterator<Bytes> for Body {
     fn from_iter<T: IntoIterator<Item = Bytes>>(parts: T) -> Self {
         let rest = parts.into_iter().filter(|part| !part.is_empty()).collect();
-        Self(Parts { rest, kept: None })
+        let kept = Vec::new();
+        Self(Parts { rest, kept })
     }
 }
 

@@ -18,7 +18,10 @@ pub(super) struct Crowd(Arc<Mutex<Members>>);
 struct Members {
     /// Who leaves first comes first.
     leaving: BTreeMap<Rank, CancellationToken>,
-    arrived: u64,
+    /// Answers that are not sent yet, the oldest first.
+    answers: BTreeMap<(Instant, u64), CancellationToken>,
+    /// The last number that was given.
+    number: u64,
 }
 
 /// Whether it has asked for anything, since when it has not asked again, and its number.
@@ -33,12 +36,18 @@ pub(super) struct Place {
     pub(super) leave: CancellationToken,
 }
 
+/// An answer that is not sent yet; it is dropped once it is, or never will be.
+#[derive(Debug)]
+pub(super) struct Answering {
+    crowd: Crowd,
+    since: (Instant, u64),
+}
+
 impl Crowd {
     pub(super) fn join(&self) -> Place {
         let leave = CancellationToken::new();
         let mut members = self.lock();
-        members.arrived += 1;
-        let rank = (false, Instant::now(), members.arrived);
+        let rank = (false, Instant::now(), members.next());
         members.leaving.insert(rank, leave.clone());
         Place {
             crowd: self.clone(),
@@ -54,16 +63,21 @@ impl Crowd {
         }
     }
 
-    /// Sends everybody away who has asked for nothing for so long.
-    pub(super) fn tidy(&self, longest: Duration) {
+    /// Sends everybody away who has asked for nothing for so long, or takes so long to read an answer.
+    pub(super) fn tidy(&self, longest_pause: Duration, longest_answer: Duration) {
         let now = Instant::now();
-        self.lock().leaving.retain(|(_, since, _), leave| {
-            let stays = now - *since < longest;
+        let mut members = self.lock();
+        members.leaving.retain(|(_, since, _), leave| {
+            let stays = now - *since < longest_pause;
             if !stays {
                 leave.cancel();
             }
             stays
         });
+        let answers = members.answers.iter();
+        for (_, leave) in answers.take_while(|((since, _), _)| now - *since >= longest_answer) {
+            leave.cancel();
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Members> {
@@ -71,9 +85,16 @@ impl Crowd {
     }
 }
 
+impl Members {
+    fn next(&mut self) -> u64 {
+        self.number += 1;
+        self.number
+    }
+}
+
 impl Place {
-    /// The connection asks for something.
-    pub(super) fn asked(&self) {
+    /// The connection asks for something, and gets it as long as what is returned lives.
+    pub(super) fn asked(&self) -> Answering {
         let mut rank = self.rank.lock().unwrap_or_else(PoisonError::into_inner);
         let mut members = self.crowd.lock();
         // Who was sent away already does not come back.
@@ -81,6 +102,18 @@ impl Place {
             *rank = (true, Instant::now(), rank.2);
             members.leaving.insert(*rank, leave);
         }
+        let since = (Instant::now(), members.next());
+        members.answers.insert(since, self.leave.clone());
+        Answering {
+            crowd: self.crowd.clone(),
+            since,
+        }
+    }
+}
+
+impl Drop for Answering {
+    fn drop(&mut self) {
+        self.crowd.lock().answers.remove(&self.since);
     }
 }
 
@@ -103,7 +136,7 @@ mod tests {
     async fn who_has_asked_for_nothing_leaves_before_whoever_has_and_the_oldest_of_them_first() {
         let crowd = Crowd::default();
         let (silent, asker, later) = (crowd.join(), crowd.join(), crowd.join());
-        asker.asked();
+        drop(asker.asked());
         crowd.make_room();
         assert_eq!(left(&[&silent, &asker, &later]), [true, false, false]);
         crowd.make_room();
@@ -118,7 +151,7 @@ mod tests {
         let (first, second) = (crowd.join(), crowd.join());
         for place in [&first, &second, &first] {
             tokio::time::advance(Duration::from_secs(1)).await;
-            place.asked();
+            drop(place.asked());
         }
         crowd.make_room();
         assert_eq!(left(&[&first, &second]), [false, true]);
@@ -128,11 +161,11 @@ mod tests {
     async fn a_place_that_was_given_back_is_nobodys() {
         let crowd = Crowd::default();
         let stays = crowd.join();
-        stays.asked();
+        drop(stays.asked());
         drop(crowd.join());
         crowd.make_room();
         assert_eq!(left(&[&stays]), [true]);
-        stays.asked();
+        drop(stays.asked());
         assert!(crowd.lock().leaving.is_empty(), "it came back");
     }
 
@@ -142,10 +175,27 @@ mod tests {
         let idle = crowd.join();
         tokio::time::advance(Duration::from_secs(60)).await;
         let new = crowd.join();
-        crowd.tidy(Duration::from_secs(70));
+        crowd.tidy(Duration::from_secs(70), Duration::from_secs(30));
         assert_eq!(left(&[&idle, &new]), [false, false]);
         tokio::time::advance(Duration::from_secs(10)).await;
-        crowd.tidy(Duration::from_secs(70));
+        crowd.tidy(Duration::from_secs(70), Duration::from_secs(30));
         assert_eq!(left(&[&idle, &new]), [true, false]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_reads_an_answer_for_long_leaves_whatever_else_it_asks() {
+        let crowd = Crowd::default();
+        let (slow, usual) = (crowd.join(), crowd.join());
+        let never_read = slow.asked();
+        for _ in 0..3 {
+            drop(usual.asked());
+            drop(slow.asked());
+            crowd.tidy(Duration::from_secs(70), Duration::from_secs(30));
+            assert_eq!(left(&[&slow, &usual]), [false, false]);
+            tokio::time::advance(Duration::from_secs(10)).await;
+        }
+        crowd.tidy(Duration::from_secs(70), Duration::from_secs(30));
+        assert_eq!(left(&[&slow, &usual]), [true, false]);
+        drop(never_read);
     }
 }

@@ -73,6 +73,11 @@ impl Gate {
             .is_some_and(|guarded| guarded.live.speaks_tls())
     }
 
+    /// Nothing but probes is answered.
+    pub(super) fn is_for_probes(&self) -> bool {
+        self.probes_only
+    }
+
     /// What a TLS handshake goes by now; none for plain HTTP.
     pub(super) fn handshake(&self) -> Option<Result<Arc<ServerConfig>, Broken>> {
         let guarded = self

@@ -12,6 +12,7 @@ mod pages;
 mod rate_limit;
 mod routes;
 mod server;
+mod shared;
 mod status_page;
 mod tls;
 

@@ -1,24 +1,19 @@
-//! The pages of metrics, made once for all who ask at the same moment: eight scrapers cost the memory of one, and any
-//! number of slow ones that of two. While those hold both, everybody else gets the later one.
+//! The pages of metrics, made once for all who ask at the same moment: eight scrapers cost the memory of one.
 
 use std::io::Write as _;
-use std::sync::{Arc, Weak};
-use std::time::Duration;
+use std::sync::Arc;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use hyper::body::Bytes;
 use tokio::sync::{Mutex, OnceCell};
-use tokio::time::Instant;
 
 use super::body::Body;
+use super::shared::Shared;
 use crate::exposition::{self, Format, Renderer, Scope};
 use crate::host::Clock;
 use crate::store::Store;
 use crate::telemetry::Telemetry;
-
-/// How old a page may be that is given to another client.
-const FRESH: Duration = Duration::from_secs(1);
 
 /// Makes the pages and holds the last one of each format.
 #[derive(Debug)]
@@ -34,17 +29,15 @@ pub(super) struct Pages {
 #[derive(Debug)]
 struct Kept {
     renderer: Renderer,
-    last: Option<(Instant, Page)>,
-    /// One before the last that was still being sent when the last was made.
-    before: Weak<OnceCell<Bytes>>,
+    pages: Shared<Page>,
 }
 
-/// A page, shared by all who are sending it.
-#[derive(Clone, Debug)]
+/// A page, shared by all who are sending it, one way or the other.
+#[derive(Debug)]
 struct Page {
     plain: exposition::Page,
-    /// Made by the first who wants it. Whoever sends the page, one way or the other, has it as well.
-    compressed: Arc<OnceCell<Bytes>>,
+    /// Made by the first who wants it.
+    compressed: OnceCell<Bytes>,
 }
 
 impl Pages {
@@ -52,8 +45,7 @@ impl Pages {
         let kept = |format| {
             Mutex::new(Kept {
                 renderer: Renderer::new(format, Scope::Scrape),
-                last: None,
-                before: Weak::new(),
+                pages: Shared::default(),
             })
         };
         Self {
@@ -69,46 +61,38 @@ impl Pages {
     pub(super) async fn plain(&self, format: Format) -> Body {
         let page = self.page(format).await;
         let parts: Body = page.plain.parts().iter().cloned().collect();
-        parts.keeping(page.compressed)
+        parts.keeping(page)
     }
 
     /// The same, compressed with gzip.
     pub(super) async fn compressed(&self, format: Format) -> Body {
-        let Page { plain, compressed } = self.page(format).await;
-        let whole = compressed.get_or_init(|| async {
+        let page = self.page(format).await;
+        let whole = page.compressed.get_or_init(|| async {
+            let page = Arc::clone(&page);
             // Megabytes of it would hold up everybody else.
-            let compressing = tokio::task::spawn_blocking(move || compress(&plain));
+            let compressing = tokio::task::spawn_blocking(move || compress(&page.plain));
             compressing.await.expect("compressing into memory does not panic")
         });
-        Body::from(whole.await.clone()).keeping(compressed)
+        Body::from(whole.await.clone()).keeping(page)
     }
 
-    async fn page(&self, format: Format) -> Page {
+    async fn page(&self, format: Format) -> Arc<Page> {
         let kept = match format {
             Format::Text => &self.text,
             Format::OpenMetrics => &self.openmetrics,
         };
         // Whoever comes meanwhile waits for the page that is being made, and shares it.
         let mut kept = kept.lock().await;
-        if let Some((made, page)) = &kept.last {
-            let is_sent = Arc::strong_count(&page.compressed) > 1;
-            // However many read as slowly as they like, they hold two pages at the most.
-            if made.elapsed() < FRESH || (is_sent && kept.before.strong_count() > 0) {
-                return page.clone();
-            }
-            if is_sent {
-                kept.before = Arc::downgrade(&page.compressed);
-            }
+        if let Some(page) = kept.pages.again() {
+            return page;
         }
-        // Before the next one is made, which is written over this one unless somebody is still reading it.
-        kept.last = None;
+        // Written over the one before, unless somebody is still sending that.
         let (snapshot, own) = (self.store.snapshot(), self.telemetry.gather());
-        let page = Page {
-            plain: kept.renderer.render(&snapshot, &own, self.clock.now()),
-            compressed: Arc::default(),
-        };
-        kept.last = Some((Instant::now(), page.clone()));
-        page
+        let plain = kept.renderer.render(&snapshot, &own, self.clock.now());
+        kept.pages.put(Page {
+            plain,
+            compressed: OnceCell::new(),
+        })
     }
 }
 
@@ -122,6 +106,8 @@ fn compress(plain: &exposition::Page) -> Bytes {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::model::UnixMillis;
     use crate::telemetry::BUILD;
@@ -150,26 +136,18 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn there_is_no_third_page_while_two_are_being_sent_plain_or_compressed() {
+    async fn a_page_that_is_sent_compressed_counts_as_one_that_is_sent() {
         let pages = pages();
-        let next = async || {
-            tokio::time::advance(FRESH).await;
-            pages.plain(Format::Text).await
-        };
-        let first = next().await;
-        tokio::time::advance(FRESH).await;
+        let pause = Duration::from_secs(1);
+        let first = pages.plain(Format::Text).await;
+        tokio::time::advance(pause).await;
         let second = pages.compressed(Format::Text).await;
-        let third = next().await;
-        let fourth = next().await;
-        assert_eq!(buffers(&third), buffers(&fourth), "the second page, again");
-        assert_ne!(buffers(&third), buffers(&first));
+        tokio::time::advance(pause).await;
+        let third = pages.compressed(Format::Text).await;
+        assert_eq!(buffers(&third), buffers(&second));
         drop(first);
-        let fifth = next().await;
-        assert_ne!(buffers(&fifth), buffers(&third));
-        let sixth = next().await;
-        assert_eq!(buffers(&sixth), buffers(&fifth), "the second is still being sent");
-        drop((second, third, fourth));
-        assert_ne!(buffers(&next().await), buffers(&fifth));
+        let fourth = pages.compressed(Format::Text).await;
+        assert_ne!(buffers(&fourth), buffers(&second));
     }
 
     #[tokio::test(start_paused = true)]

@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use hyper::body::Bytes;
 use hyper::header::{
     ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue, VARY,
     X_CONTENT_TYPE_OPTIONS,
@@ -11,10 +12,11 @@ use hyper::header::{
 use hyper::http::request::Parts;
 use hyper::http::uri::PathAndQuery;
 use hyper::{Method, Response, StatusCode};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Mutex, mpsc, oneshot};
 
 use super::body::Body;
 use super::pages::Pages;
+use super::shared::Shared;
 use super::{negotiation, status_page};
 use crate::host::Clock;
 use crate::store::{AccountState, Snapshot, Store};
@@ -50,6 +52,7 @@ pub struct Site {
     page_policy: HeaderValue,
     reloads: Option<mpsc::Sender<Reload>>,
     pages: Pages,
+    status_pages: Mutex<Shared<Bytes>>,
 }
 
 /// Somebody's wish that the configuration is reloaded.
@@ -105,6 +108,7 @@ impl Site {
         reloads: Option<mpsc::Sender<Reload>>,
     ) -> Self {
         Self {
+            status_pages: Mutex::default(),
             pages: Pages::new(Arc::clone(&store), telemetry, clock.clone()),
             store,
             clock,
@@ -135,7 +139,7 @@ impl Site {
         }
         match route {
             Route::Metrics => self.metrics(&request.headers).await,
-            Route::Status => self.status_page(),
+            Route::Status => self.status_page().await,
             Route::Healthy => plain(StatusCode::OK, "aliyun-pca-exporter is healthy.\n"),
             Route::Ready if draining => plain(
                 StatusCode::SERVICE_UNAVAILABLE,
@@ -172,10 +176,20 @@ impl Site {
         response
     }
 
-    fn status_page(&self) -> Response<Body> {
-        let (snapshot, now) = (self.store.snapshot(), self.clock.now());
-        let page = status_page::render(&snapshot, now, &self.telemetry_path, &self.build);
-        let mut response = response(StatusCode::OK, "text/html; charset=utf-8", page);
+    async fn status_page(&self) -> Response<Body> {
+        let mut pages = self.status_pages.lock().await;
+        let page = if let Some(page) = pages.again() {
+            page
+        } else {
+            let (snapshot, now) = (self.store.snapshot(), self.clock.now());
+            let (path, build) = (self.telemetry_path.clone(), self.build);
+            // Megabytes of it would hold up everybody else.
+            let making =
+                tokio::task::spawn_blocking(move || status_page::render(&snapshot, now, &path, &build));
+            pages.put(making.await.expect("writing into memory does not panic").into())
+        };
+        let body = Body::from(Bytes::clone(&page)).keeping(page);
+        let mut response = response(StatusCode::OK, "text/html; charset=utf-8", body);
         let headers = response.headers_mut();
         headers.insert("content-security-policy", self.page_policy.clone());
         headers.insert("referrer-policy", HeaderValue::from_static("no-referrer"));

@@ -19,6 +19,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use tokio::task::{JoinError, JoinSet};
+use tokio::time::Instant;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
@@ -42,11 +43,20 @@ const MOST_STREAMS: u32 = 16;
 /// Connections served at a time, well below the usual limit of 1,024 open files. One more, and another has to leave.
 const MOST_CONNECTIONS: usize = 512;
 
+/// The same for the address of the probes: both together stay below that limit, too.
+const MOST_PROBES: usize = 64;
+
 /// Connections on their way out while others come in. With more, newcomers wait with the system.
 const MOST_LEAVING: usize = 64;
 
-/// How long a connection may take to send an answer, counted from the question on, and then to ask the next one.
-const LONGEST_PAUSE: Duration = Duration::from_secs(30 + HEAD_TIMEOUT.as_secs());
+/// How long an answer may take until it is sent, counted from the question on.
+const LONGEST_ANSWER: Duration = Duration::from_secs(30);
+
+/// How long a connection may take from one question to the next.
+const LONGEST_PAUSE: Duration = Duration::from_secs(LONGEST_ANSWER.as_secs() + HEAD_TIMEOUT.as_secs());
+
+/// Bytes of a request's head; Prometheus and browsers send a few hundred.
+const LONGEST_HEAD: u32 = 16 << 10;
 
 /// How often it is looked for connections that take longer.
 const TIDY: Duration = Duration::from_secs(10);
@@ -79,14 +89,31 @@ pub async fn serve(listeners: Listeners, site: Arc<Site>, gate: Arc<Gate>, stop:
     let (graceful, crowd) = (GracefulShutdown::new(), Crowd::default());
     let mut connections = JoinSet::new();
     let mut tidy = tokio::time::interval(TIDY);
+    let most = if server.gate.is_for_probes() {
+        MOST_PROBES
+    } else {
+        MOST_CONNECTIONS
+    };
+    let mut ready = Instant::now();
     loop {
         tokio::select! {
             biased;
             () = stop.cancelled() => break,
             Some(ended) = connections.join_next() => report(ended),
-            _ = tidy.tick() => crowd.tidy(LONGEST_PAUSE),
-            stream = accept(&listeners), if connections.len() < MOST_CONNECTIONS + MOST_LEAVING => {
-                if connections.len() >= MOST_CONNECTIONS {
+            _ = tidy.tick() => crowd.tidy(LONGEST_PAUSE, LONGEST_ANSWER),
+            accepted = accept(&listeners, ready), if connections.len() < most + MOST_LEAVING => {
+                let stream = match accepted {
+                    Ok(stream) => stream,
+                    Err(error) => {
+                        // A client that went away before it was its turn is no reason to wait.
+                        if error.kind() != io::ErrorKind::ConnectionAborted {
+                            tracing::warn!(%error, "cannot accept a connection");
+                            ready = Instant::now() + ACCEPT_PAUSE;
+                        }
+                        continue;
+                    }
+                };
+                if connections.len() >= most {
                     crowd.make_room();
                 }
                 let place = Arc::new(crowd.join());
@@ -131,13 +158,11 @@ impl Server {
         watcher: Watcher,
         place: Arc<Place>,
     ) -> Ended {
-        let service = service_fn(|request| {
-            place.asked();
-            self.answer(request)
-        });
+        let service = service_fn(|request| self.answer(request, &place));
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(HEAD_TIMEOUT)
+            .max_buf_size(LONGEST_HEAD as usize)
             .serve_connection(TokioIo::new(stream), service);
         Ok(watcher.watch(connection).await?)
     }
@@ -153,14 +178,14 @@ impl Server {
             let asked = Arc::clone(&asked);
             service_fn(move |request| {
                 asked.notify_one();
-                place.asked();
-                let server = self.clone();
-                async move { server.answer(request).await }
+                let (server, place) = (self.clone(), Arc::clone(&place));
+                async move { server.answer(request, &place).await }
             })
         };
         let connection = http2::Builder::new(TokioExecutor::new())
             .timer(TokioTimer::new())
             .max_concurrent_streams(MOST_STREAMS)
+            .max_header_list_size(LONGEST_HEAD)
             .serve_connection(TokioIo::new(stream), service);
         tokio::select! {
             ended = watcher.watch(connection) => Ok(ended?),
@@ -168,14 +193,15 @@ impl Server {
         }
     }
 
-    async fn answer(&self, request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
+    async fn answer(&self, request: Request<Incoming>, place: &Place) -> Result<Response<Body>, Infallible> {
+        let answering = place.asked();
         let (head, _) = request.into_parts();
         let draining = self.stop.is_cancelled();
         let answer = self.gate.answer(&self.site, &head, draining).await;
         Ok(if head.method == Method::HEAD {
             without_body(answer)
         } else {
-            answer
+            answer.map(|body| body.keeping(answering))
         })
     }
 }
@@ -193,18 +219,10 @@ async fn idle(asked: &Notify) {
     while tokio::time::timeout(HEAD_TIMEOUT, asked.notified()).await.is_ok() {}
 }
 
-async fn accept(listeners: &Listeners) -> TcpStream {
-    loop {
-        match listeners.accept().await {
-            Ok(stream) => return stream,
-            // The client went away before it was its turn.
-            Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
-            Err(error) => {
-                tracing::warn!(%error, "cannot accept a connection");
-                tokio::time::sleep(ACCEPT_PAUSE).await;
-            }
-        }
-    }
+/// The next connection, not before `ready`.
+async fn accept(listeners: &Listeners, ready: Instant) -> io::Result<TcpStream> {
+    tokio::time::sleep_until(ready).await;
+    listeners.accept().await
 }
 
 fn report(ended: Result<Ended, JoinError>) {

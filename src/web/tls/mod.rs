@@ -10,6 +10,7 @@ use std::sync::Arc;
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::NoServerSessionStorage;
 use rustls::server::danger::ClientCertVerifier;
 use rustls::{InconsistentKeys, RootCertStore, ServerConfig};
 use sha2::{Digest as _, Sha256};
@@ -91,12 +92,18 @@ impl Texts {
         let builder = ServerConfig::builder_with_provider(provider)
             .with_protocol_versions(&tls.versions)
             .map_err(|error| vec![tls.certificate.error(error.to_string())])?;
+        let asks_for_certificate = verifier.is_some();
         let mut config = match verifier {
             None => builder.with_no_client_auth(),
             Some(verifier) => builder.with_client_cert_verifier(verifier),
         }
         .with_single_cert(chain, key)
         .map_err(|error| vec![unfit(tls, &error)])?;
+        if asks_for_certificate {
+            // Who comes back with a ticket is not asked for the certificate again, which may have expired meanwhile.
+            config.session_storage = Arc::new(NoServerSessionStorage {});
+            config.send_tls13_tickets = 0;
+        }
         config.ignore_client_order = tls.server_chooses;
         config.alpn_protocols = vec![HTTP_1_1.to_vec()];
         if http2 {

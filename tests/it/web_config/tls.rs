@@ -1,16 +1,18 @@
 //! TLS and client certificates, against real `curl`.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use aliyun_pca_exporter::cli::LogLevel;
 use rcgen::SanType;
-use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
-use rustls::{ClientConfig, RootCertStore};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ClientConfig, HandshakeKind, RootCertStore};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 
 use super::curl::{Ca, Curl, Folder};
 use crate::support::log::Log;
@@ -332,32 +334,75 @@ async fn a_handshake_that_is_never_ended_is_given_up() {
     ended.expect("closed within the minute").unwrap();
 }
 
-#[tokio::test]
-async fn an_http_2_connection_that_asks_for_nothing_is_closed() {
-    let folder = Folder::with_tls("");
+/// What a client trusts and shows, with the first protocol that it would speak.
+fn client(folder: &Folder, certificate: Option<&str>, protocol: &[u8]) -> TlsConnector {
     let mut roots = RootCertStore::empty();
     roots
         .add(CertificateDer::from_pem_file(folder.path("ca.pem")).unwrap())
         .unwrap();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let mut config = ClientConfig::builder_with_provider(provider)
+    let builder = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .unwrap()
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    config.alpn_protocols = vec![b"h2".to_vec()];
+        .with_root_certificates(roots);
+    let mut config = match certificate {
+        None => builder.with_no_client_auth(),
+        Some(name) => {
+            let certificate = CertificateDer::from_pem_file(folder.path(&format!("{name}.pem"))).unwrap();
+            let key = PrivateKeyDer::from_pem_file(folder.path(&format!("{name}.key"))).unwrap();
+            builder.with_client_auth_cert(vec![certificate], key).unwrap()
+        }
+    };
+    config.alpn_protocols = vec![protocol.to_vec()];
+    TlsConnector::from(Arc::new(config))
+}
+
+async fn connect(connector: &TlsConnector, address: SocketAddr) -> TlsStream<TcpStream> {
+    let stream = TcpStream::connect(address).await.unwrap();
+    let connecting = connector.connect("localhost".try_into().unwrap(), stream);
+    connecting.await.unwrap()
+}
+
+/// How the second connection of a client begins, once the first has had an answer.
+async fn second_handshake(more: &str, certificate: Option<&str>) -> HandshakeKind {
+    let folder = with_clients(more, &[]);
+    let connector = client(&folder, certificate, b"http/1.1");
+    folder
+        .serve(async |address| {
+            let mut first = connect(&connector, address).await;
+            let question = b"GET /-/healthy HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
+            first.write_all(question).await.unwrap();
+            // Tickets come with the answer.
+            first.read_to_end(&mut Vec::new()).await.unwrap();
+            let second = connect(&connector, address).await;
+            second.get_ref().1.handshake_kind().unwrap()
+        })
+        .await
+}
+
+#[tokio::test]
+async fn who_comes_back_is_asked_for_the_certificate_again() {
+    assert_eq!(second_handshake("", None).await, HandshakeKind::Resumed);
+    let verified = "  client_auth_type: RequireAndVerifyClientCert\n  client_ca_file: clients.pem\n";
+    for version in ["TLS12", "TLS13"] {
+        let more = format!("{verified}  max_version: {version}\n");
+        assert_eq!(second_handshake(&more, Some("client")).await, HandshakeKind::Full);
+    }
+}
+
+/// The preface of RFC 9113, 3.4: the magic; settings are to follow.
+const MAGIC: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+#[tokio::test]
+async fn an_http_2_connection_that_asks_for_nothing_is_closed() {
+    let folder = Folder::with_tls("");
+    let connector = client(&folder, None, b"h2");
     let ended = folder
         .serve(async |address| {
-            let stream = TcpStream::connect(address).await.unwrap();
-            let connector = TlsConnector::from(Arc::new(config));
-            let mut stream = connector
-                .connect("localhost".try_into().unwrap(), stream)
-                .await
-                .unwrap();
+            let mut stream = connect(&connector, address).await;
             assert_eq!(stream.get_ref().1.alpn_protocol(), Some(&b"h2"[..]));
-            // The preface of RFC 9113, 3.4: the magic, and settings without any.
-            let preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
-            stream.write_all(preface).await.unwrap();
+            let no_settings = b"\0\0\0\x04\0\0\0\0\0";
+            stream.write_all(&[MAGIC, no_settings].concat()).await.unwrap();
             assert!(stream.read_u8().await.is_ok(), "the server's own settings");
             tokio::time::pause();
             let hour = Duration::from_secs(3600);
@@ -368,6 +413,49 @@ async fn an_http_2_connection_that_asks_for_nothing_is_closed() {
         })
         .await;
     ended.expect("closed within the hour");
+}
+
+/// A frame of RFC 9113 that asks for a path on a stream and ends the request.
+fn question(stream: u8, path: &str) -> Vec<u8> {
+    // RFC 7541: GET and https as they stand in the static table, then path and authority as literals.
+    let mut head = vec![0x82, 0x87, 0x04, u8::try_from(path.len()).unwrap()];
+    head.extend(path.as_bytes());
+    head.extend([0x01, 9]);
+    head.extend(b"localhost");
+    let length = u8::try_from(head.len()).unwrap();
+    [&[0, 0, length, 1, 5, 0, 0, 0, stream], head.as_slice()].concat()
+}
+
+#[tokio::test]
+async fn an_http_2_connection_that_never_reads_a_page_is_closed_whatever_else_it_asks() {
+    let folder = Folder::with_tls("");
+    let connector = client(&folder, None, b"h2");
+    folder
+        .serve(async |address| {
+            let mut stream = connect(&connector, address).await;
+            // SETTINGS_INITIAL_WINDOW_SIZE is 0: no byte of an answer may be sent.
+            let settings = b"\0\0\x06\x04\0\0\0\0\0\0\x04\0\0\0\0";
+            let page = question(1, "/metrics");
+            stream
+                .write_all(&[MAGIC, settings, &page].concat())
+                .await
+                .unwrap();
+            assert!(stream.read_u8().await.is_ok(), "the server's own settings");
+            tokio::time::pause();
+            let mut asked = Vec::new();
+            for number in (3..=61).step_by(2) {
+                let pause = tokio::time::sleep(Duration::from_secs(5));
+                let ended = tokio::select! {
+                    read = stream.read_to_end(&mut asked) => { drop(read); true }
+                    () = pause => false,
+                };
+                if ended || stream.write_all(&question(number, "/nothing")).await.is_err() {
+                    return;
+                }
+            }
+            panic!("still there after two and a half minutes");
+        })
+        .await;
 }
 
 #[test]
