@@ -12,7 +12,7 @@ use aliyun_pca_exporter::store::Store;
 use aliyun_pca_exporter::telemetry::{BUILD, Telemetry};
 use aliyun_pca_exporter::web::{self, Gate, Site};
 use reqwest::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, VARY};
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -231,4 +231,21 @@ async fn probes_have_an_address_of_their_own_without_login_and_nothing_else_is_t
         assert_eq!(status(&probes, path).await, 404, "{path}");
     }
     assert_eq!(status(&pages, "/-/healthy").await, 401);
+}
+
+#[tokio::test]
+async fn a_head_that_has_no_end_is_refused_before_it_fills_the_memory() {
+    let pages = Pages::start(1).await;
+    let mut stream = TcpStream::connect(pages.address).await.unwrap();
+    let line = format!("x-long: {}\r\n", "x".repeat(1_000));
+    let mut sent = b"GET /metrics HTTP/1.1\r\nhost: localhost\r\n".to_vec();
+    while sent.len() < 17 << 10 {
+        sent.extend(line.as_bytes());
+    }
+    stream.write_all(&sent).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    // RFC 6585, 5.
+    assert!(answer.starts_with("HTTP/1.1 431 "), "{answer}");
+    pages.end().await;
 }

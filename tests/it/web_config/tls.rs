@@ -416,12 +416,13 @@ async fn an_http_2_connection_that_asks_for_nothing_is_closed() {
 }
 
 /// A frame of RFC 9113 that asks for a path on a stream and ends the request.
-fn question(stream: u8, path: &str) -> Vec<u8> {
-    // RFC 7541: GET and https as they stand in the static table, then path and authority as literals.
-    let mut head = vec![0x82, 0x87, 0x04, u8::try_from(path.len()).unwrap()];
-    head.extend(path.as_bytes());
-    head.extend([0x01, 9]);
-    head.extend(b"localhost");
+fn question(stream: u8, method: &str, path: &str) -> Vec<u8> {
+    // RFC 7541: https as it stands in the static table, then texts under names that stand there.
+    let mut head = vec![0x87];
+    for (name, text) in [(0x02, method), (0x04, path), (0x01, "localhost")] {
+        head.extend([name, u8::try_from(text.len()).unwrap()]);
+        head.extend(text.as_bytes());
+    }
     let length = u8::try_from(head.len()).unwrap();
     [&[0, 0, length, 1, 5, 0, 0, 0, stream], head.as_slice()].concat()
 }
@@ -435,21 +436,21 @@ async fn an_http_2_connection_that_never_reads_a_page_is_closed_whatever_else_it
             let mut stream = connect(&connector, address).await;
             // SETTINGS_INITIAL_WINDOW_SIZE is 0: no byte of an answer may be sent.
             let settings = b"\0\0\x06\x04\0\0\0\0\0\0\x04\0\0\0\0";
-            let page = question(1, "/metrics");
+            let page = question(1, "GET", "/metrics");
             stream
                 .write_all(&[MAGIC, settings, &page].concat())
                 .await
                 .unwrap();
             assert!(stream.read_u8().await.is_ok(), "the server's own settings");
             tokio::time::pause();
-            let mut asked = Vec::new();
+            let mut answers = Vec::new();
             for number in (3..=61).step_by(2) {
                 let pause = tokio::time::sleep(Duration::from_secs(5));
                 let ended = tokio::select! {
-                    read = stream.read_to_end(&mut asked) => { drop(read); true }
+                    read = stream.read_to_end(&mut answers) => { drop(read); true }
                     () = pause => false,
                 };
-                if ended || stream.write_all(&question(number, "/nothing")).await.is_err() {
+                if ended || stream.write_all(&question(number, "HEAD", "/")).await.is_err() {
                     return;
                 }
             }
