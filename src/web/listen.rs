@@ -49,12 +49,12 @@ pub enum BindError {
         address: ListenAddress,
     },
     /// Anything else: no such interface, no such name, a port that needs a privilege.
-    #[error("cannot listen on {address}: {source}")]
+    #[error("cannot listen on {address}: {error}")]
     Other {
         /// The address as configured.
         address: ListenAddress,
-        /// What the system says.
-        source: io::Error,
+        /// What the system says; not the error's source, which would be printed behind it once more.
+        error: io::Error,
     },
 }
 
@@ -156,12 +156,12 @@ impl Listeners {
 }
 
 impl BindError {
-    fn new(address: &ListenAddress, source: io::Error) -> Self {
+    fn new(address: &ListenAddress, error: io::Error) -> Self {
         let address = address.clone();
-        if source.kind() == io::ErrorKind::AddrInUse {
+        if error.kind() == io::ErrorKind::AddrInUse {
             Self::InUse { address }
         } else {
-            Self::Other { address, source }
+            Self::Other { address, error }
         }
     }
 }

@@ -147,6 +147,15 @@ fn a_port_in_use_is_named_and_ends_with_2() {
 }
 
 #[test]
+fn an_address_of_no_interface_ends_with_2_and_is_told_once() {
+    let setup = Setup::new(&yaml("cas.aliyuncs.com", 5, "", ["cas-member-a"]));
+    // TEST-NET-1 (RFC 5737) belongs to nobody.
+    let (code, _, log) = setup.run(&["--web.listen-address=192.0.2.1:0"]);
+    assert_eq!(code, Some(2));
+    assert_eq!(log.matches("os error").count(), 1, "{log}");
+}
+
+#[test]
 fn check_says_what_would_be_polled_and_whether_it_fits() {
     let fits = Setup::new(&yaml("cas.aliyuncs.com", 5, "", ["cas-member-a"])).run(&["check"]);
     assert_eq!((fits.0, fits.2.as_str()), (Some(0), ""));
