@@ -134,9 +134,9 @@ pub(super) async fn run(path: &Path, web: Web, state: Option<&Path>) -> anyhow::
                     break;
                 }
                 // Whoever sent it reads the log.
-                let _ = reload(&mut daemon, path, &host);
+                let _ = reload(&mut daemon, path, &host).await;
             }
-            Some(request) = reloads.recv() => request.answer(reload(&mut daemon, path, &host)),
+            Some(request) = reloads.recv() => request.answer(reload(&mut daemon, path, &host).await),
             () = host.tasks.stopping().cancelled() => break,
         }
     }
@@ -167,8 +167,13 @@ pub(super) async fn run(path: &Path, web: Web, state: Option<&Path>) -> anyhow::
 }
 
 /// Takes over what the file says now, or says why not and keeps the configuration that is in force.
-fn reload(daemon: &mut Daemon, path: &Path, host: &Host) -> Result<(), String> {
-    let loaded = Config::load(path, &host.files, has_endpoint)
+async fn reload(daemon: &mut Daemon, path: &Path, host: &Host) -> Result<(), String> {
+    let (file, files) = (path.to_owned(), host.files.clone());
+    // A file system that hangs must hold up nothing but this.
+    let loading = tokio::task::spawn_blocking(move || Config::load(&file, &files, has_endpoint));
+    let loaded = loading
+        .await
+        .expect("no configuration makes loading panic")
         .map_err(anyhow::Error::from)
         .and_then(|config| Ok((transports(host, config.poll.timeout)?, config)));
     match loaded {
