@@ -1,7 +1,8 @@
 //! Who is connected, and who has to leave when there is no room: a crowd of slow clients must not keep a scrape out.
 //!
-//! First leaves who has asked for nothing yet, then whoever asked longest ago; a client that reads as slowly as it likes
-//! leaves in the end, room or not.
+//! Where many have asked for nothing yet, the oldest of them leaves, otherwise whoever asked longest ago: neither those who
+//! say nothing nor those who have asked once can hold all places, and a newcomer has the time for its handshake. A client
+//! that reads as slowly as it likes leaves in the end, room or not.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,13 +11,17 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+/// So many may have asked for nothing yet before one of them has to leave rather than somebody who has asked. At a
+/// hundred newcomers a second that gives each more than a second.
+const QUIET: usize = 128;
+
 /// Everybody who is connected.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Crowd(Arc<Mutex<Members>>);
 
 #[derive(Debug, Default)]
 struct Members {
-    /// Who leaves first comes first.
+    /// Those who have asked for nothing come first, and in either half who leaves first.
     leaving: BTreeMap<Rank, CancellationToken>,
     /// Answers that are not sent yet, the oldest first.
     answers: BTreeMap<(Instant, u64), CancellationToken>,
@@ -56,9 +61,16 @@ impl Crowd {
         }
     }
 
-    /// Sends the first away.
+    /// Sends one away.
     pub(super) fn make_room(&self) {
-        if let Some((_, leave)) = self.lock().leaving.pop_first() {
+        let mut members = self.lock();
+        let quiet = members.leaving.keys().take_while(|(asked, ..)| !asked).count();
+        let first_to_ask = members.leaving.keys().nth(quiet).copied();
+        let leaves = match first_to_ask {
+            Some(rank) if quiet <= QUIET => members.leaving.remove(&rank),
+            _ => members.leaving.pop_first().map(|(_, leave)| leave),
+        };
+        if let Some(leave) = leaves {
             leave.cancel();
         }
     }
@@ -133,16 +145,31 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn who_has_asked_for_nothing_leaves_before_whoever_has_and_the_oldest_of_them_first() {
+    async fn where_many_have_asked_for_nothing_the_oldest_of_them_leaves() {
         let crowd = Crowd::default();
-        let (silent, asker, later) = (crowd.join(), crowd.join(), crowd.join());
+        let asker = crowd.join();
         drop(asker.asked());
+        let quiet: Vec<_> = (0..=QUIET).map(|_| crowd.join()).collect();
         crowd.make_room();
-        assert_eq!(left(&[&silent, &asker, &later]), [true, false, false]);
+        assert_eq!(left(&[&quiet[0], &quiet[1], &asker]), [true, false, false]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn otherwise_whoever_asked_longest_ago_leaves_so_that_newcomers_have_time() {
+        let crowd = Crowd::default();
+        let (asker, later) = (crowd.join(), crowd.join());
+        drop((asker.asked(), later.asked()));
+        let quiet: Vec<_> = (0..QUIET).map(|_| crowd.join()).collect();
         crowd.make_room();
-        assert_eq!(left(&[&asker, &later]), [false, true]);
+        assert_eq!(left(&[&quiet[0], &asker, &later]), [false, true, false]);
         crowd.make_room();
-        assert_eq!(left(&[&asker]), [true]);
+        assert_eq!(left(&[&quiet[0], &later]), [false, true]);
+        crowd.make_room();
+        assert_eq!(
+            left(&[&quiet[0], &quiet[1]]),
+            [true, false],
+            "nobody else is there"
+        );
     }
 
     #[tokio::test(start_paused = true)]
