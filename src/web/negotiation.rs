@@ -17,7 +17,7 @@ struct Choice<'h> {
 
 /// The format of the page.
 pub(super) fn format(headers: &HeaderMap) -> Format {
-    let (mut text, mut openmetrics) = (0, 0);
+    let (mut text, mut any, mut openmetrics) = (None, None, None);
     each(headers, &ACCEPT, |choice| {
         let version = choice.parameter("version");
         let weight = match choice.name.to_ascii_lowercase().as_str() {
@@ -25,11 +25,14 @@ pub(super) fn format(headers: &HeaderMap) -> Format {
                 &mut openmetrics
             }
             "text/plain" if version.is_none_or(|version| version == "0.0.4") => &mut text,
-            "text/*" | "*/*" => &mut text,
+            // OpenMetrics is for those who name it.
+            "text/*" | "*/*" => &mut any,
             _ => return,
         };
-        *weight = choice.weight.max(*weight);
+        *weight = Some(choice.weight).max(*weight);
     });
+    // What is named counts before a range that it falls into (RFC 9110, 12.5.1).
+    let (text, openmetrics) = (text.or(any).unwrap_or(0), openmetrics.unwrap_or(0));
     if openmetrics > 0 && openmetrics >= text {
         Format::OpenMetrics
     } else {
@@ -155,6 +158,14 @@ mod tests {
             assert_eq!(accepts(&[accept]), Format::Text, "{accept}");
         }
         assert_eq!(accepts(&[]), Format::Text);
+    }
+
+    #[test]
+    fn what_is_named_counts_before_a_range() {
+        let named = "text/plain;q=0.1, */*;q=0.9, application/openmetrics-text;q=0.5";
+        assert_eq!(accepts(&[named]), Format::OpenMetrics);
+        let unnamed = "*/*;q=0.9, application/openmetrics-text;q=0.5";
+        assert_eq!(accepts(&[unnamed]), Format::Text);
     }
 
     #[test]
