@@ -63,12 +63,6 @@ impl Snapshot {
         found.ok().map(|at| &self.accounts[at])
     }
 
-    /// The true time for a local one, as far as an account's API has insisted that they differ.
-    pub fn now(&self, account: &AccountName, local: UnixMillis) -> UnixMillis {
-        self.account(account)
-            .map_or(local, |account| account.true_time(local))
-    }
-
     /// Every account has had an outcome, and every discovery an attempt.
     pub fn ready(&self) -> bool {
         !self

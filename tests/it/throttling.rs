@@ -8,19 +8,24 @@ use tokio_util::sync::CancellationToken;
 
 use crate::support::{ACTION, Lab, USER, config, host, instance, sleep, world, yaml};
 
-fn lab(instances: usize, world: World) -> Lab {
-    let ids: Vec<_> = (0..instances)
+/// The configuration of so many instances, which the world has.
+fn instances(world: &World, count: usize) -> String {
+    let ids: Vec<_> = (0..count)
         .map(|number| format!("cas-member-{number:03}"))
         .collect();
     for id in &ids {
         world.put_instance(instance(id));
     }
-    let yaml = yaml(
+    yaml(
         "cas.aliyuncs.com",
         5,
         "interval: 5m",
         ids.iter().map(String::as_str),
-    );
+    )
+}
+
+fn lab(count: usize, world: World) -> Lab {
+    let yaml = instances(&world, count);
     Lab::start(world, &yaml)
 }
 
@@ -87,16 +92,7 @@ async fn the_account_is_left_alone_for_as_long_as_the_api_wants_and_is_back_at_f
 #[tokio::test(start_paused = true)]
 async fn a_single_round_goes_on_until_what_was_throttled_was_tried_again() {
     let world = world();
-    let ids: Vec<_> = (0..700).map(|number| format!("cas-member-{number:03}")).collect();
-    for id in &ids {
-        world.put_instance(instance(id));
-    }
-    let yaml = yaml(
-        "cas.aliyuncs.com",
-        5,
-        "interval: 5m",
-        ids.iter().map(String::as_str),
-    );
+    let yaml = instances(&world, 700);
     let host = host(Arc::new(Wire::new(world.clone())));
     let others = async {
         sleep(30).await;
