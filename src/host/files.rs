@@ -47,6 +47,16 @@ impl Files {
         }
     }
 
+    /// The same as [`Self::read_regular`], beside the threads that everything else runs on: a file system may hang.
+    pub async fn read_aside(&self, path: &Path) -> io::Result<String> {
+        if let Kind::Memory(_) = self.0 {
+            return self.read_regular(path);
+        }
+        let (files, path) = (self.clone(), path.to_owned());
+        let reading = tokio::task::spawn_blocking(move || files.read_regular(&path));
+        reading.await.expect("reading a file does not panic")
+    }
+
     /// The text of a regular file of at most a megabyte: a pipe may block for ever, and a device never ends.
     pub fn read_regular(&self, path: &Path) -> io::Result<String> {
         if let Kind::Disk = self.0 {

@@ -78,13 +78,12 @@ impl Gate {
         self.probes_only
     }
 
-    /// What a TLS handshake goes by now; none for plain HTTP.
-    pub(super) fn handshake(&self) -> Option<Result<Arc<ServerConfig>, Broken>> {
-        let guarded = self
-            .guarded
-            .as_ref()
-            .filter(|guarded| guarded.live.speaks_tls())?;
-        Some(guarded.live.tls())
+    /// What a TLS handshake goes by now, where TLS is spoken.
+    pub(super) async fn tls(&self) -> Result<Arc<ServerConfig>, Broken> {
+        match &self.guarded {
+            Some(guarded) => guarded.live.tls().await,
+            None => Err(Broken),
+        }
     }
 
     /// The site's answer, if the request gets so far.
@@ -96,7 +95,7 @@ impl Gate {
         let Some(guarded) = &self.guarded else {
             return page().await;
         };
-        let Ok(config) = guarded.live.config() else {
+        let Ok(config) = guarded.live.config().await else {
             let text = "The web configuration is broken; the log says how.\n";
             return plain(StatusCode::INTERNAL_SERVER_ERROR, text);
         };

@@ -21,6 +21,7 @@ use tokio::sync::Notify;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::Instant;
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
 
 use super::body::Body;
@@ -136,11 +137,10 @@ pub async fn serve(listeners: Listeners, site: Arc<Site>, gate: Arc<Gate>, stop:
 impl Server {
     /// Serves one connection to its end.
     async fn connection(self, stream: TcpStream, watcher: Watcher, place: Arc<Place>) -> Ended {
-        let tls = match self.gate.handshake() {
-            None => return self.http1(stream, watcher, place).await,
-            Some(tls) => tls.map_err(|_| "no TLS while the web configuration is broken")?,
-        };
-        let handshake = tokio::time::timeout(HANDSHAKE_TIMEOUT, TlsAcceptor::from(tls).accept(stream));
+        if !self.gate.speaks_tls() {
+            return self.http1(stream, watcher, place).await;
+        }
+        let handshake = tokio::time::timeout(HANDSHAKE_TIMEOUT, self.handshake(stream));
         let stream = tokio::select! {
             stream = handshake => stream??,
             () = self.stop.cancelled() => return Ok(()),
@@ -150,6 +150,16 @@ impl Server {
         } else {
             self.http1(stream, watcher, place).await
         }
+    }
+
+    /// What TLS goes by is read for each handshake, and may take its time.
+    async fn handshake(
+        &self,
+        stream: TcpStream,
+    ) -> Result<TlsStream<TcpStream>, Box<dyn Error + Send + Sync>> {
+        let tls = self.gate.tls().await;
+        let tls = tls.map_err(|_| "no TLS while the web configuration is broken")?;
+        Ok(TlsAcceptor::from(tls).accept(stream).await?)
     }
 
     async fn http1(

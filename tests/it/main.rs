@@ -17,6 +17,7 @@ mod dashboards;
 mod discovery;
 mod exposition;
 mod fleet;
+mod hanging_files;
 mod http;
 mod invariants;
 mod layers;

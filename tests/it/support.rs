@@ -370,6 +370,12 @@ impl Program {
         );
     }
 
+    /// How many threads it has.
+    pub(crate) fn threads(&self) -> usize {
+        let threads = std::fs::read_dir(format!("/proc/{}/task", self.child.id()));
+        threads.unwrap().count()
+    }
+
     /// Waits for the end; returns exit code, standard output, and the whole log.
     pub(crate) fn end(mut self) -> (Option<i32>, String, String) {
         while let Ok(line) = self.lines.recv_timeout(PATIENCE) {

@@ -2,7 +2,6 @@
 
 use super::{Credentials, CredentialsError, Source};
 use crate::host::Host;
-use crate::secret::Secret;
 
 pub(super) const NAME: &str = "access_key";
 
@@ -18,16 +17,17 @@ pub struct AccessKey {
 }
 
 impl AccessKey {
-    pub(super) fn fetch(&self, host: &Host) -> Result<Credentials, CredentialsError> {
-        let read = |source: &Source, key: &str| -> Result<Secret, CredentialsError> {
-            source
-                .read(host, key)
-                .map_err(|why| CredentialsError::failed(NAME, why))
+    pub(super) async fn fetch(&self, host: &Host) -> Result<Credentials, CredentialsError> {
+        let read = async |source: &Source, key: &str| {
+            let text = source.read(host, key).await;
+            text.map_err(|why| CredentialsError::failed(NAME, why))
         };
-        let id = read(&self.access_key_id, "access_key_id")?;
-        let secret = read(&self.access_key_secret, "access_key_secret")?;
-        let token = self.security_token.as_ref();
-        let token = token.map(|token| read(token, "security_token")).transpose()?;
+        let id = read(&self.access_key_id, "access_key_id").await?;
+        let secret = read(&self.access_key_secret, "access_key_secret").await?;
+        let token = match &self.security_token {
+            Some(token) => Some(read(token, "security_token").await?),
+            None => None,
+        };
         Ok(Credentials::lasting(id.expose().to_owned(), secret, token, NAME))
     }
 }

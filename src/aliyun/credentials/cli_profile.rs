@@ -47,13 +47,13 @@ struct Profile {
 
 /// The provider that the profile `name` (the file's current one otherwise) stands for. Without the file, or without
 /// the profile in it, not configured; unless `wanted`, the file was asked for.
-pub(super) fn find(
+pub(super) async fn find(
     host: &Host,
     path: &Path,
     name: Option<&str>,
     wanted: bool,
 ) -> Result<Provider, CredentialsError> {
-    let Some(text) = profile::text(host, path, WHAT)? else {
+    let Some(text) = profile::text(host, path, WHAT).await? else {
         return Err(if wanted {
             failed("the file that cli_file names is not there".to_owned())
         } else {

@@ -18,7 +18,7 @@ struct Section<'f> {
 
 /// The provider that the section `name` stands for, in the first of the files that there is. Without a file or the
 /// section in it, not configured; unless the file was asked for, which the second part tells.
-pub(super) fn find(
+pub(super) async fn find(
     host: &Host,
     (paths, wanted): &(Vec<PathBuf>, bool),
     name: &str,
@@ -34,7 +34,7 @@ pub(super) fn find(
         return Err(absent(format!("without HOME, {WHAT} is nowhere")));
     }
     for path in paths {
-        let Some(text) = profile::text(host, path, WHAT)? else {
+        let Some(text) = profile::text(host, path, WHAT).await? else {
             continue;
         };
         let ini = read(&text)?;

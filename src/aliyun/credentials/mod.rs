@@ -110,7 +110,7 @@ impl Provider {
     pub fn fetch<'a>(&'a self, with: &'a Fetch) -> Fetching<'a> {
         Box::pin(async move {
             let credentials = match self {
-                Self::AccessKey(access_key) => access_key.fetch(&with.exchange.host),
+                Self::AccessKey(access_key) => access_key.fetch(&with.exchange.host).await,
                 Self::Env => env::fetch(&with.exchange.host),
                 Self::Profile(profile) => profile.fetch(with).await,
                 Self::AssumeRole(role) => role.fetch(with).await,

@@ -46,7 +46,7 @@ impl Profile {
             .name
             .clone()
             .or_else(|| host.env.get("ALIBABA_CLOUD_PROFILE"));
-        let (kind, provider) = match self.find(host, name.as_deref()) {
+        let (kind, provider) = match self.find(host, name.as_deref()).await {
             // Somebody has asked for this very profile, so its absence is not a matter of chance.
             Err(CredentialsError::NotConfigured { why, .. }) if name.is_some() => {
                 return Err(CredentialsError::failed(NAME, why));
@@ -68,13 +68,13 @@ impl Profile {
     }
 
     /// The provider that the profile stands for, and the kind of file that it was found in.
-    fn find(&self, host: &Host, name: Option<&str>) -> Result<(usize, Provider), CredentialsError> {
+    async fn find(&self, host: &Host, name: Option<&str>) -> Result<(usize, Provider), CredentialsError> {
         let in_cli = match self.cli_file(host) {
             _ if self.kept.get() == Some(1) => Err(CredentialsError::not_configured(
                 NAME,
                 "the INI file has answered before",
             )),
-            Ok(path) => cli_profile::find(host, &path, name, self.cli_file.is_some()),
+            Ok(path) => cli_profile::find(host, &path, name, self.cli_file.is_some()).await,
             Err(why) => Err(CredentialsError::not_configured(NAME, why)),
         };
         let Err(CredentialsError::NotConfigured { why: not_in_cli, .. }) = in_cli else {
@@ -88,7 +88,7 @@ impl Profile {
         if self.cli_file.is_some() && self.ini_file.is_none() {
             return Err(CredentialsError::failed(NAME, not_in_cli));
         }
-        let in_ini = ini_profile::find(host, &self.ini_files(host), name.unwrap_or("default"));
+        let in_ini = ini_profile::find(host, &self.ini_files(host), name.unwrap_or("default")).await;
         in_ini.map(|provider| (1, provider)).map_err(|error| match error {
             CredentialsError::NotConfigured { why, .. } => {
                 CredentialsError::not_configured(NAME, format!("{not_in_cli}; {why}"))
@@ -132,8 +132,8 @@ impl Profile {
 }
 
 /// The text of a file; `None` where there is no such file, and an error where it cannot be read.
-pub(super) fn text(host: &Host, path: &Path, what: &str) -> Result<Option<Secret>, CredentialsError> {
-    match host.files.read_regular(path) {
+pub(super) async fn text(host: &Host, path: &Path, what: &str) -> Result<Option<Secret>, CredentialsError> {
+    match host.files.read_aside(path).await {
         Ok(text) => Ok(Some(Secret::from(text))),
         // A home that is no folder, such as /dev/null, holds no file either.
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),

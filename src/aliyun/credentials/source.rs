@@ -18,7 +18,7 @@ pub enum Source {
 
 impl Source {
     /// The text, for the part of the key that the configuration calls `key`; or what is wrong.
-    pub(super) fn read(&self, host: &Host, key: &str) -> Result<Secret, String> {
+    pub(super) async fn read(&self, host: &Host, key: &str) -> Result<Secret, String> {
         match self {
             Self::Inline(secret) => Ok(secret.clone()),
             Self::Variable(name) => {
@@ -26,7 +26,7 @@ impl Source {
                 host.env.get(name).map(Secret::from).ok_or_else(unset)
             }
             Self::File(path) => {
-                let text = host.files.read_regular(path).map(Secret::from);
+                let text = host.files.read_aside(path).await.map(Secret::from);
                 let text =
                     text.map_err(|error| format!("the file that {key}_file names cannot be read: {error}"))?;
                 match text.expose().trim() {
