@@ -183,10 +183,9 @@ impl Store {
 impl Account {
     /// What is known of a target, to be changed. Whoever looks at it meanwhile keeps what was known before.
     fn known(&mut self, target: &Target) -> Option<&mut Entry> {
-        let id = &target.instance_id;
         // A copy for nobody would be one of all instances.
-        let is_known = self.instances.entries.contains_key(id);
-        is_known.then(|| Arc::make_mut(&mut self.instances).entries.get_mut(id))?
+        let place = self.instances.place(&target.instance_id).ok()?;
+        Some(&mut Arc::make_mut(&mut self.instances).entries[place])
     }
 }
 

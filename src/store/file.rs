@@ -106,8 +106,8 @@ impl Store {
         self.with(|state| {
             state.revision += 1;
             for (name, entries) in restored {
-                let shape = state.revision;
-                state.accounts.entry(name).or_default().instances = Arc::new(Instances { entries, shape });
+                let instances = Instances::new(entries, state.revision);
+                state.accounts.entry(name).or_default().instances = Arc::new(instances);
             }
         });
         Ok(())
@@ -308,9 +308,9 @@ mod tests {
 
     fn insert(state: &mut State, instance: &InstanceState) {
         let account = state.accounts.entry(instance.target.account.clone()).or_default();
-        let id = instance.target.instance_id.clone();
         let instances = Arc::make_mut(&mut account.instances);
-        instances.entries.insert(id, Entry::from(instance.clone()));
+        let place = instances.place(&instance.target.instance_id).unwrap_err();
+        instances.entries.insert(place, Entry::from(instance.clone()));
     }
 
     fn store(instance: &InstanceState) -> Store {

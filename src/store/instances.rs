@@ -10,7 +10,8 @@ use crate::model::{InstanceId, InstanceStatus};
 /// An account's instances, sorted by id.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Instances {
-    pub(super) entries: BTreeMap<InstanceId, Entry>,
+    /// In one piece, since every page of metrics goes through all of them.
+    pub(super) entries: Vec<Entry>,
     /// The revision at which one last came or went, or became another in what no poll tells: its target, how it was
     /// found.
     pub(super) shape: u64,
@@ -37,14 +38,24 @@ pub struct Revisions {
 }
 
 impl Instances {
+    pub(super) fn new(entries: BTreeMap<InstanceId, Entry>, shape: u64) -> Self {
+        let entries = entries.into_values().collect();
+        Self { entries, shape }
+    }
+
     /// What is known of every instance, in order, and since when.
     pub fn entries(&self) -> impl Iterator<Item = &Entry> {
-        self.entries.values()
+        self.entries.iter()
     }
 
     /// What is known of every instance, in order.
     pub fn states(&self) -> impl Iterator<Item = &Arc<InstanceState>> {
-        self.entries.values().map(|entry| &entry.state)
+        self.entries.iter().map(|entry| &entry.state)
+    }
+
+    /// The place of an instance, or the one that it would have.
+    pub(super) fn place(&self, id: &InstanceId) -> Result<usize, usize> {
+        self.entries.binary_search_by(|entry| entry.id().cmp(id))
     }
 
     /// How many there are.
@@ -61,6 +72,12 @@ impl Instances {
     /// how it was found.
     pub fn shape(&self) -> u64 {
         self.shape
+    }
+}
+
+impl Entry {
+    pub(super) fn id(&self) -> &InstanceId {
+        &self.state.target.instance_id
     }
 }
 

@@ -47,7 +47,9 @@ impl Store {
     ) {
         self.with(|state| {
             let account = state.accounts.entry(listing.account.clone()).or_default();
-            let mut known = Arc::unwrap_or_clone(std::mem::take(&mut account.instances)).entries;
+            let known = Arc::unwrap_or_clone(std::mem::take(&mut account.instances)).entries;
+            let known = known.into_iter().map(|entry| (entry.id().clone(), entry));
+            let mut known: BTreeMap<_, _> = known.collect();
             account.interval = listing.interval;
             account.undiscovered = listing.discovers && (account.undiscovered || !account.discovers);
             account.discovers = listing.discovers;
@@ -87,10 +89,7 @@ impl Store {
                 instances.insert(id, Entry::from(instance));
             }
             state.revision += 1;
-            account.instances = Arc::new(Instances {
-                entries: instances,
-                shape: state.revision,
-            });
+            account.instances = Arc::new(Instances::new(instances, state.revision));
         });
     }
 
@@ -150,23 +149,33 @@ impl Store {
         self.with(|state| {
             let account = state.accounts.get_mut(account).filter(|_| !outdated())?;
             let instances = Arc::make_mut(&mut account.instances);
-            let (mut new, mut reshaped) = (Vec::new(), false);
-            for (id, Entry { state: instance, .. }) in &mut instances.entries {
+            let new: Vec<_> = found
+                .keys()
+                .filter(|id| instances.place(id).is_err())
+                .cloned()
+                .collect();
+            let added = new.iter().map(|id| {
+                let target = target(id, &found[id]);
+                Entry::from(InstanceState::new(Arc::new(target)))
+            });
+            instances.entries.extend(added);
+            instances.entries.sort_by(|one, other| one.id().cmp(other.id()));
+            let mut reshaped = !new.is_empty();
+            for entry in &mut instances.entries {
+                let is_found = found.contains_key(entry.id());
+                let instance = &mut entry.state;
                 let led = instance
                     .found
                     .as_ref()
                     .is_some_and(|known| known.sources.contains(source));
-                if led && !found.contains_key(id) {
+                if led && !is_found {
                     let known = Arc::make_mut(instance).found.as_mut();
                     known.map(|known| known.sources.remove(source));
                 }
             }
             for (id, finding) in found {
-                let entry = instances.entries.entry(id.clone()).or_insert_with(|| {
-                    new.push(id.clone());
-                    Entry::from(InstanceState::new(Arc::new(target(id, finding))))
-                });
-                let instance = Arc::make_mut(&mut entry.state);
+                let place = instances.place(id).expect("it was known, or was added just now");
+                let instance = Arc::make_mut(&mut instances.entries[place].state);
                 let known = instance.found.get_or_insert_default();
                 known.sources.insert(source.clone());
                 known.lost = None;
@@ -185,7 +194,7 @@ impl Store {
                 }
             }
             state.revision += 1;
-            if reshaped || !new.is_empty() {
+            if reshaped {
                 instances.shape = state.revision;
             }
             Some(new)
@@ -201,7 +210,8 @@ impl Store {
             };
             let instances = Arc::make_mut(&mut account.instances);
             let mut forgotten = Vec::new();
-            instances.entries.retain(|id, Entry { state: instance, .. }| {
+            instances.entries.retain_mut(|entry| {
+                let (id, instance) = (entry.id().clone(), &mut entry.state);
                 let unknown = instance
                     .failure
                     .as_ref()
@@ -211,7 +221,7 @@ impl Store {
                 };
                 let lost = (unknown && found.sources.is_empty()).then(|| found.lost.unwrap_or(now));
                 if lost.is_some_and(|since| now.seconds_since(since) >= forget_after.as_secs_f64()) {
-                    forgotten.push(id.clone());
+                    forgotten.push(id);
                     return false;
                 }
                 if found.lost != lost
