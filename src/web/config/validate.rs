@@ -23,8 +23,8 @@ const HEADERS: [(&str, &[&str]); 5] = [
     ("X-XSS-Protection", &[]),
 ];
 
-/// The costs that bcrypt knows: 2 to the power of that many rounds.
-const COSTS: std::ops::RangeInclusive<u32> = 4..=31;
+/// The costs of bcrypt, 2 to the power of that many rounds: from what it knows to some seconds a login.
+const COSTS: std::ops::RangeInclusive<u32> = 4..=16;
 
 /// The longest time between two requests.
 const LONGEST_INTERVAL: Duration = Duration::from_secs(24 * 60 * 60);
@@ -119,14 +119,16 @@ fn user(name: &str, entry: &Entry<Secret>, problems: &mut Problems) -> Result<Se
         return Err(problems.push(&entry.place, error));
     }
     let hash = entry.required(problems)?;
-    let is_hash = hash
-        .expose()
-        .parse::<HashParts>()
-        .is_ok_and(|parts| COSTS.contains(&parts.get_cost()));
-    if is_hash {
-        return Ok(hash.clone());
-    }
-    let error = "must be a bcrypt hash such as $2y$10$…; make one with `htpasswd -nBC 10 \"\"`";
+    let cost = hash.expose().parse::<HashParts>().map(|parts| parts.get_cost());
+    let error = match cost {
+        Ok(cost) if COSTS.contains(&cost) => return Ok(hash.clone()),
+        Ok(cost) if cost > *COSTS.end() => format!(
+            "has a cost of {cost}, with which a login takes longer than a scrape; make one of {} at the most, with \
+             `htpasswd -nBC 10 \"\"`",
+            COSTS.end()
+        ),
+        _ => "must be a bcrypt hash such as $2y$10$…; make one with `htpasswd -nBC 10 \"\"`".to_owned(),
+    };
     Err(problems.push(&entry.place, error))
 }
 

@@ -12,7 +12,8 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::NoServerSessionStorage;
 use rustls::server::danger::ClientCertVerifier;
-use rustls::{InconsistentKeys, RootCertStore, ServerConfig};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
+use rustls::{InconsistentKeys, RootCertStore, ServerConfig, SupportedCipherSuite};
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
@@ -92,13 +93,23 @@ impl Texts {
         let builder = ServerConfig::builder_with_provider(provider)
             .with_protocol_versions(&tls.versions)
             .map_err(|error| vec![tls.certificate.error(error.to_string())])?;
+        let own = CertifiedKey::from_der(chain, key, builder.crypto_provider())
+            .map_err(|error| vec![unfit(tls, &error)])?;
+        let kind = own.key.algorithm();
+        let works = |suite: &SupportedCipherSuite| {
+            tls.versions.contains(&suite.version()) && suite.usable_for_signature_algorithm(kind)
+        };
+        if !tls.cipher_suites.iter().any(works) {
+            let message =
+                format!("is a key of the kind {kind:?}, with which none of the cipher_suites works");
+            return Err(vec![tls.key.error(message)]);
+        }
         let asks_for_certificate = verifier.is_some();
         let mut config = match verifier {
             None => builder.with_no_client_auth(),
             Some(verifier) => builder.with_client_cert_verifier(verifier),
         }
-        .with_single_cert(chain, key)
-        .map_err(|error| vec![unfit(tls, &error)])?;
+        .with_cert_resolver(Arc::new(SingleCertAndKey::from(own)));
         if asks_for_certificate {
             // Who comes back with a ticket is not asked for the certificate again, which may have expired meanwhile.
             config.session_storage = Arc::new(NoServerSessionStorage {});

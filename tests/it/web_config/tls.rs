@@ -480,6 +480,14 @@ fn what_is_wrong_in_a_file_is_told_with_the_line_that_names_it() {
             "web.yaml:3: tls_server_config.key_file: is not the key of the certificate".to_owned(),
         ),
         (
+            "  max_version: TLS12\n  cipher_suites: [TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256]\n",
+            "clients.pem",
+            "",
+            "web.yaml:3: tls_server_config.key_file: is a key of the kind ECDSA, with which none of the cipher_suites \
+             works"
+                .to_owned(),
+        ),
+        (
             VERIFIED,
             "server.pem",
             "",
