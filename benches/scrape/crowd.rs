@@ -12,7 +12,7 @@ use tokio::time::{Instant, interval, sleep, timeout};
 
 use crate::client::Client;
 use crate::program::Memory;
-use crate::server::Server;
+use crate::server::{Kind, Server};
 
 /// Slow clients. Whoever is sent away comes back.
 pub(crate) const SLOW: usize = 2_000;
@@ -43,7 +43,7 @@ pub(crate) struct Crowd {
 
 pub(crate) async fn measure(seconds: u32) -> anyhow::Result<Crowd> {
     raise_open_files()?;
-    let server = Server::ours(INSTANCES)?;
+    let server = Server::exporter(Kind::Ours, INSTANCES)?;
     let address = server.address;
     let stop = Instant::now() + Duration::from_secs(seconds.into());
     let mut dribblers = JoinSet::new();

@@ -18,7 +18,11 @@ pub(crate) const CLIENTS: usize = 8;
 /// What is compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
+    /// The exporter, which makes a page.
     Ours,
+    /// The exporter, which has made the page already.
+    Ready,
+    /// A ready-made page behind a small server.
     Buffer,
     Registry,
     Go,
@@ -85,8 +89,8 @@ impl Programs {
 }
 
 impl Server {
-    /// Starts ours with so many instances.
-    pub(crate) fn ours(instances: usize) -> anyhow::Result<Self> {
+    /// Starts an exporter with so many instances.
+    pub(crate) fn exporter(kind: Kind, instances: usize) -> anyhow::Result<Self> {
         let mut command = Command::new(std::env::current_exe()?);
         command.args(["--serve", "exporter", "--instances", &instances.to_string()]);
         let mut program = Program(command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?);
@@ -94,7 +98,7 @@ impl Server {
         let output = program.0.stdout.take().context("stdout is piped")?;
         let (address, lines) = lines_after_address(output)?;
         Ok(Self {
-            kind: Kind::Ours,
+            kind,
             address,
             clients: clients(address)?,
             program,
