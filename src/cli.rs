@@ -47,6 +47,9 @@ pub struct Cli {
 pub enum Command {
     /// Validate the configuration and print what would be polled; calls nothing without --live
     Check {
+        /// Also validate this web configuration, and the certificates and keys that it names
+        #[arg(long = "web.config.file", value_name = "FILE")]
+        web_config: Option<PathBuf>,
         /// Also make each account's kinds of call once, and say in words what is wrong
         #[arg(long)]
         live: bool,

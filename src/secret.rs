@@ -26,6 +26,12 @@ impl From<String> for Secret {
     }
 }
 
+impl From<Zeroizing<String>> for Secret {
+    fn from(text: Zeroizing<String>) -> Self {
+        Self(text)
+    }
+}
+
 impl From<&str> for Secret {
     fn from(text: &str) -> Self {
         Self(Zeroizing::new(text.to_owned()))

@@ -1,5 +1,6 @@
 //! The daemon: listen, poll, serve, until a signal ends it.
 
+use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::ExitCode;
@@ -47,7 +48,7 @@ impl Daemon {
         state: Option<&StateFile>,
     ) -> anyhow::Result<(Self, mpsc::Receiver<web::Reload>)> {
         let gate = match &web.web_config {
-            Some(path) => web::Gate::load(path, host.files.clone(), &host.random)?,
+            Some(path) => web::Gate::load(path, host.files.clone(), &host.random).await?,
             None => web::Gate::open(),
         };
         let probes = match &web.probe_address {
@@ -66,7 +67,7 @@ impl Daemon {
             BUILD,
             web.enable_lifecycle.then_some(reload),
         );
-        info!(?addresses, tls = gate.speaks_tls(), "listening");
+        info!(?addresses, access = %gate, "listening");
         let site = Arc::new(site);
         let health_site = Arc::clone(&site);
         host.tasks.spawn("the web server", |stop| {
@@ -127,17 +128,29 @@ pub(super) async fn run(path: &Path, web: Web, state: Option<&Path>) -> anyhow::
     let service_manager = ServiceManager::of_process();
     service_manager.ready(&host.tasks);
     loop {
-        tokio::select! {
+        let request = tokio::select! {
             signal = signals.next() => {
                 if signal != HANGUP {
                     info!(signal, "stopping");
                     break;
                 }
-                // Whoever sent it reads the log.
-                let _ = reload(&mut daemon, path, &host).await;
+                None
             }
-            Some(request) = reloads.recv() => request.answer(reload(&mut daemon, path, &host).await),
+            Some(request) = reloads.recv() => Some(request),
             () = host.tasks.stopping().cancelled() => break,
+        };
+        // A file system that hangs must hold up the reload alone.
+        let loaded = tokio::select! {
+            loaded = load(path, &host) => loaded,
+            signal = signals.next_to_stop() => {
+                info!(signal, "stopping");
+                break;
+            }
+            () = host.tasks.stopping().cancelled() => break,
+        };
+        let outcome = reload(&mut daemon, loaded);
+        if let Some(request) = request {
+            request.answer(outcome);
         }
     }
     // Whoever asked meanwhile hears that it stops, and holds nothing up.
@@ -145,20 +158,7 @@ pub(super) async fn run(path: &Path, web: Web, state: Option<&Path>) -> anyhow::
     service_manager.stopping();
     host.tasks.stop();
     tokio::select! {
-        joined = host.tasks.join(GRACE) => match joined {
-            Ok(()) => {
-                if let Some(Err(error)) = state.map(|state| state.save(&daemon.store)) {
-                    error!(%error, "cannot write the state");
-                    return Ok(ExitCode::from(FAILED));
-                }
-                info!("stopped");
-                Ok(ExitCode::SUCCESS)
-            }
-            Err(failed) => {
-                error!("{failed}");
-                Ok(ExitCode::from(FAILED))
-            }
-        },
+        ended = end(&host, state, &daemon.store) => Ok(ended),
         signal = signals.next_to_stop() => {
             info!(signal, "stopping at once");
             Ok(ExitCode::from(FAILED))
@@ -166,16 +166,34 @@ pub(super) async fn run(path: &Path, web: Web, state: Option<&Path>) -> anyhow::
     }
 }
 
-/// Takes over what the file says now, or says why not and keeps the configuration that is in force.
-async fn reload(daemon: &mut Daemon, path: &Path, host: &Host) -> Result<(), String> {
+/// Waits for the end of everything that runs, and keeps what is known.
+async fn end(host: &Host, state: Option<StateFile>, store: &Arc<Store>) -> ExitCode {
+    if let Err(failed) = host.tasks.join(GRACE).await {
+        error!("{failed}");
+        return ExitCode::from(FAILED);
+    }
+    if let Some(state) = state {
+        let store = Arc::clone(store);
+        let saved = tokio::task::spawn_blocking(move || state.save(&store)).await;
+        if let Err(error) = saved.map_err(io::Error::other).flatten() {
+            error!(%error, "cannot write the state");
+            return ExitCode::from(FAILED);
+        }
+    }
+    info!("stopped");
+    ExitCode::SUCCESS
+}
+
+/// What the file says now, and a host that calls as it says.
+async fn load(path: &Path, host: &Host) -> anyhow::Result<(Host, Config)> {
     let (file, files) = (path.to_owned(), host.files.clone());
-    // A file system that hangs must hold up nothing but this.
     let loading = tokio::task::spawn_blocking(move || Config::load(&file, &files, has_endpoint));
-    let loaded = loading
-        .await
-        .expect("no configuration makes loading panic")
-        .map_err(anyhow::Error::from)
-        .and_then(|config| Ok((transports(host, config.poll.timeout)?, config)));
+    let config = loading.await.expect("no configuration makes loading panic")?;
+    Ok((transports(host, config.poll.timeout)?, config))
+}
+
+/// Takes over what was loaded, or says why not and keeps the configuration that is in force.
+fn reload(daemon: &mut Daemon, loaded: anyhow::Result<(Host, Config)>) -> Result<(), String> {
     match loaded {
         Ok((host, config)) => {
             daemon.reload(&config, &host);

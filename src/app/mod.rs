@@ -62,7 +62,10 @@ pub fn main(cli: Cli) -> ExitCode {
 async fn command(cli: Cli) -> anyhow::Result<ExitCode> {
     let path = cli.common.config_file;
     match cli.command {
-        Some(Command::Check { live }) => check::check(&path, live).await,
+        Some(Command::Check { live, web_config }) => {
+            let web_config = web_config.or(cli.web.web_config);
+            check::check(&path, web_config.as_deref(), live).await
+        }
         Some(Command::Once { output }) => {
             let (config, host) = prepare(&path)?;
             once::run(&config, &host, output.as_deref()).await
@@ -74,19 +77,23 @@ async fn command(cli: Cli) -> anyhow::Result<ExitCode> {
 }
 
 fn prepare(path: &Path) -> anyhow::Result<(Config, Host)> {
-    let files = Files::disk();
-    let config = Config::load(path, &files, has_endpoint)?;
+    let config = Config::load(path, &Files::disk(), has_endpoint)?;
+    let host = host(&config)?;
+    Ok((config, host))
+}
+
+/// This machine and its network.
+fn host(config: &Config) -> anyhow::Result<Host> {
     let (transport, direct) = clients(config.poll.timeout)?;
-    let host = Host {
+    Ok(Host {
         clock: Clock::system(),
         env: Env::process(),
-        files,
+        files: Files::disk(),
         random: Random::system(),
         transport,
         direct,
         tasks: Tasks::default(),
-    };
-    Ok((config, host))
+    })
 }
 
 /// The same host, whose calls are given up after `timeout`.

@@ -49,9 +49,11 @@ impl Signals {
         }
     }
 
-    /// Waits for the next one that stops.
+    /// Waits for the next one that stops; another one waits meanwhile.
     pub(super) async fn next_to_stop(&mut self) -> &'static str {
-        self.hangup = None;
-        self.next().await
+        tokio::select! {
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => "SIGINT",
+        }
     }
 }

@@ -3,10 +3,22 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{Mutex as Turn, Semaphore};
+use zeroize::Zeroizing;
 
 /// The largest file that [`Files::read_regular`] reads, in bytes.
 const LARGEST: u64 = 1 << 20;
+
+/// How long it waits for it: no file system that works needs so long, and a scrape waits twice as long by default.
+const LONGEST_READ: Duration = Duration::from_secs(5);
+
+const HANGS: &str = "nothing came within 5 s; does its file system hang?";
+
+/// How many are read at a time.
+const PLACES: usize = 16;
 
 /// The file system, or a map that stands in for it.
 #[derive(Clone, Debug)]
@@ -14,14 +26,23 @@ pub struct Files(Kind);
 
 #[derive(Clone, Debug)]
 enum Kind {
-    Disk,
+    Disk(Arc<Reading>),
     Memory(Arc<Mutex<BTreeMap<PathBuf, String>>>),
+}
+
+/// Who reads regular files. A file system may hang, and nothing that reads from it can be stopped.
+#[derive(Debug)]
+struct Reading {
+    /// One at a time of each file, so that asking again and again for one that hangs costs a single thread.
+    turns: Mutex<BTreeMap<PathBuf, Arc<Turn<()>>>>,
+    /// Far fewer than there may be threads: everything else that blocks needs some, too.
+    places: Arc<Semaphore>,
 }
 
 impl Files {
     /// The file system.
     pub fn disk() -> Self {
-        Self(Kind::Disk)
+        Self(Kind::Disk(Arc::default()))
     }
 
     /// Just these files, in memory.
@@ -36,7 +57,7 @@ impl Files {
     /// The text of a file.
     pub fn read(&self, path: &Path) -> io::Result<String> {
         match &self.0 {
-            Kind::Disk => std::fs::read_to_string(path),
+            Kind::Disk(_) => std::fs::read_to_string(path),
             Kind::Memory(files) => {
                 let files = files.lock().unwrap_or_else(PoisonError::into_inner);
                 files
@@ -47,35 +68,19 @@ impl Files {
         }
     }
 
-    /// The same as [`Self::read_regular`], beside the threads that everything else runs on: a file system may hang.
-    pub async fn read_aside(&self, path: &Path) -> io::Result<String> {
-        if let Kind::Memory(_) = self.0 {
-            return self.read_regular(path);
+    /// The text of a regular file of at most a megabyte: a pipe may block for ever, and a device never ends. It is read
+    /// beside the threads that everything else runs on, and the wait for it ends after five seconds.
+    pub async fn read_regular(&self, path: &Path) -> io::Result<Zeroizing<String>> {
+        match &self.0 {
+            Kind::Disk(reading) => reading.read(path).await,
+            Kind::Memory(_) => self.read(path).map(Zeroizing::new),
         }
-        let (files, path) = (self.clone(), path.to_owned());
-        let reading = tokio::task::spawn_blocking(move || files.read_regular(&path));
-        reading.await.expect("reading a file does not panic")
-    }
-
-    /// The text of a regular file of at most a megabyte: a pipe may block for ever, and a device never ends.
-    pub fn read_regular(&self, path: &Path) -> io::Result<String> {
-        if let Kind::Disk = self.0 {
-            let found = std::fs::metadata(path)?;
-            // Reading says better what is wrong with a folder.
-            if !found.is_file() && !found.is_dir() {
-                return Err(io::Error::other("not a regular file"));
-            }
-            if found.len() > LARGEST {
-                return Err(io::Error::other("larger than a megabyte"));
-            }
-        }
-        self.read(path)
     }
 
     /// Whether `replace` can work at `path`: whether there is a folder, and whether it may be written to.
     pub fn check_replaceable(&self, path: &Path) -> io::Result<()> {
         match &self.0 {
-            Kind::Disk => {
+            Kind::Disk(_) => {
                 let partial = partial(path);
                 std::fs::File::create(&partial).and_then(|_| std::fs::remove_file(&partial))
             }
@@ -86,7 +91,7 @@ impl Files {
     /// Gives a file another name in the same folder.
     pub fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         match &self.0 {
-            Kind::Disk => std::fs::rename(from, to),
+            Kind::Disk(_) => std::fs::rename(from, to),
             Kind::Memory(files) => {
                 let mut files = files.lock().unwrap_or_else(PoisonError::into_inner);
                 let text = files.remove(from).ok_or(io::ErrorKind::NotFound)?;
@@ -99,7 +104,7 @@ impl Files {
     /// Puts `text` at `path` in one step: a reader sees the old file or the new one, never a part.
     pub fn replace(&self, path: &Path, text: &str) -> io::Result<()> {
         match &self.0 {
-            Kind::Disk => {
+            Kind::Disk(_) => {
                 let partial = partial(path);
                 let written = write_through(&partial, text).and_then(|()| std::fs::rename(&partial, path));
                 if written.is_err() {
@@ -115,6 +120,49 @@ impl Files {
             }
         }
     }
+}
+
+impl Reading {
+    async fn read(&self, path: &Path) -> io::Result<Zeroizing<String>> {
+        let turn = Arc::clone(self.lock().entry(path.to_owned()).or_default());
+        let (places, path) = (Arc::clone(&self.places), path.to_owned());
+        let reading = async move {
+            let held = (turn.lock_owned().await, places.acquire_owned().await);
+            let read = tokio::task::spawn_blocking(move || {
+                // Whoever asked may have gone away; what is held is held as long as the thread is.
+                let _held = held;
+                regular(&path)
+            });
+            read.await.map_err(io::Error::other).flatten()
+        };
+        let read = tokio::time::timeout(LONGEST_READ, reading).await;
+        read.unwrap_or_else(|_| Err(io::Error::new(io::ErrorKind::TimedOut, HANGS)))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<PathBuf, Arc<Turn<()>>>> {
+        self.turns.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Default for Reading {
+    fn default() -> Self {
+        Self {
+            turns: Mutex::default(),
+            places: Arc::new(Semaphore::new(PLACES)),
+        }
+    }
+}
+
+fn regular(path: &Path) -> io::Result<Zeroizing<String>> {
+    let found = std::fs::metadata(path)?;
+    // Reading says better what is wrong with a folder.
+    if !found.is_file() && !found.is_dir() {
+        return Err(io::Error::other("not a regular file"));
+    }
+    if found.len() > LARGEST {
+        return Err(io::Error::other("larger than a megabyte"));
+    }
+    std::fs::read_to_string(path).map(Zeroizing::new)
 }
 
 /// Where a file stands until it is whole: in the same folder, since a rename does not cross file systems.
@@ -146,8 +194,8 @@ mod tests {
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 
-    #[test]
-    fn a_pipe_and_a_device_are_refused_instead_of_read_for_ever() {
+    #[tokio::test]
+    async fn a_pipe_and_a_device_are_refused_instead_of_read_for_ever() {
         let folder = tempfile::tempdir().unwrap();
         let pipe = folder.path().join("pipe");
         assert!(
@@ -158,7 +206,7 @@ mod tests {
                 .success()
         );
         for path in [pipe.as_path(), Path::new("/dev/zero")] {
-            let error = Files::disk().read_regular(path).unwrap_err();
+            let error = Files::disk().read_regular(path).await.unwrap_err();
             assert_eq!(error.to_string(), "not a regular file");
         }
     }

@@ -211,7 +211,7 @@ impl Store {
             let instances = Arc::make_mut(&mut account.instances);
             let mut forgotten = Vec::new();
             instances.entries.retain_mut(|entry| {
-                let (id, instance) = (entry.id().clone(), &mut entry.state);
+                let instance = &mut entry.state;
                 let unknown = instance
                     .failure
                     .as_ref()
@@ -221,7 +221,7 @@ impl Store {
                 };
                 let lost = (unknown && found.sources.is_empty()).then(|| found.lost.unwrap_or(now));
                 if lost.is_some_and(|since| now.seconds_since(since) >= forget_after.as_secs_f64()) {
-                    forgotten.push(id);
+                    forgotten.push(entry.id().clone());
                     return false;
                 }
                 if found.lost != lost

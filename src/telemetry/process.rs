@@ -28,18 +28,13 @@ struct Process {
     /// Open for good, and read by one at a time: two would both count what was used since the last.
     stat: Mutex<File>,
     /// Open for good, too: the way to it is most of what counting costs.
-    fd: File,
+    fd: Option<File>,
     descriptions: Vec<Desc>,
 }
 
 /// Registers the metrics of this process. Where the kernel tells nothing of it there are none.
 pub(super) fn register(registry: &Registry) -> Result<(), prometheus::Error> {
-    let opened = (
-        procfs::process::Process::myself(),
-        File::open("/proc/self/stat"),
-        File::open("/proc/self/fd"),
-    );
-    let (Ok(source), Ok(stat), Ok(fd)) = opened else {
+    let (Ok(source), Ok(stat)) = (procfs::process::Process::myself(), File::open("/proc/self/stat")) else {
         return Ok(());
     };
     let max_fds = Gauge::new("process_max_fds", "Maximum number of open file descriptors.")?;
@@ -56,7 +51,7 @@ pub(super) fn register(registry: &Registry) -> Result<(), prometheus::Error> {
         start_time.set(started);
         registry.register(Box::new(start_time))?;
     }
-    registry.register(Box::new(Process::new(source, stat, fd)?))
+    registry.register(Box::new(Process::new(source, stat)?))
 }
 
 fn most_files(source: &procfs::process::Process) -> ProcResult<f64> {
@@ -72,7 +67,7 @@ fn started(source: &procfs::process::Process) -> ProcResult<f64> {
 }
 
 impl Process {
-    fn new(source: procfs::process::Process, stat: File, fd: File) -> Result<Self, prometheus::Error> {
+    fn new(source: procfs::process::Process, stat: File) -> Result<Self, prometheus::Error> {
         let gauge = |name: &str, help: &str| Gauge::new(name, help);
         let mut new = Self {
             source,
@@ -85,7 +80,7 @@ impl Process {
             threads: gauge("process_threads", "Number of OS threads in the process.")?,
             virtual_memory: gauge("process_virtual_memory_bytes", "Virtual memory size in bytes.")?,
             stat: Mutex::new(stat),
-            fd,
+            fd: File::open("/proc/self/fd").ok(),
             descriptions: Vec::new(),
         };
         let descriptions = new.metrics().into_iter().flat_map(Collector::desc);
@@ -121,7 +116,8 @@ impl Process {
 
     fn open_files(&self) -> ProcResult<u64> {
         // Since Linux 6.2 the folder's size is the number of its entries.
-        match self.fd.metadata()?.len() {
+        let folder = self.fd.as_ref().and_then(|fd| fd.metadata().ok());
+        match folder.map_or(0, |folder| folder.len()) {
             0 => Ok(self.source.fd_count()? as u64),
             open => Ok(open),
         }

@@ -30,7 +30,7 @@ pub(super) struct Logins {
     /// What the digests of logins are keyed with, this process only, so that they are of no use elsewhere.
     key: Secret,
     /// The latest at the end.
-    verified: Mutex<VecDeque<[u8; 32]>>,
+    verified: Arc<Mutex<VecDeque<[u8; 32]>>>,
     one_at_a_time: Arc<Semaphore>,
 }
 
@@ -45,7 +45,7 @@ impl Logins {
     pub(super) fn new(random: &Random) -> Self {
         Self {
             key: Secret::from(random.nonce()),
-            verified: Mutex::default(),
+            verified: Arc::default(),
             one_at_a_time: Arc::new(Semaphore::new(1)),
         }
     }
@@ -70,15 +70,17 @@ impl Logins {
         if self.is_verified(&digest) {
             return true;
         }
+        let verified = Arc::clone(&self.verified);
         let verify = move || {
             let _turn = turn;
-            bcrypt::verify(login.password.as_slice(), &hash)
+            let matches = bcrypt::verify(login.password.as_slice(), &hash).unwrap_or(false);
+            if matches && is_user {
+                // Here, since whoever asked may have given up by now, and is to get in at the next attempt.
+                remember(&verified, digest);
+            }
+            matches && is_user
         };
-        let matches = matches!(tokio::task::spawn_blocking(verify).await, Ok(Ok(true)));
-        if matches && is_user {
-            self.remember(digest);
-        }
-        matches && is_user
+        tokio::task::spawn_blocking(verify).await.unwrap_or(false)
     }
 
     fn digest(&self, login: &Login, hash: &str) -> [u8; 32] {
@@ -95,14 +97,14 @@ impl Logins {
         let verified = self.verified.lock().unwrap_or_else(PoisonError::into_inner);
         verified.contains(digest)
     }
+}
 
-    fn remember(&self, digest: [u8; 32]) {
-        let mut verified = self.verified.lock().unwrap_or_else(PoisonError::into_inner);
-        if verified.len() >= MOST_VERIFIED {
-            verified.pop_front();
-        }
-        verified.push_back(digest);
+fn remember(verified: &Mutex<VecDeque<[u8; 32]>>, digest: [u8; 32]) {
+    let mut verified = verified.lock().unwrap_or_else(PoisonError::into_inner);
+    if verified.len() >= MOST_VERIFIED {
+        verified.pop_front();
     }
+    verified.push_back(digest);
 }
 
 impl Login {
@@ -220,10 +222,24 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn who_gave_up_before_bcrypt_was_done_gets_in_at_the_next_attempt() {
+        let (logins, users) = (logins(), users());
+        let header = header("alice:CorrectHorse");
+        {
+            let asked = pin!(logins.allow(&users, Some(&header)));
+            let answer = asked.poll(&mut Context::from_waker(Waker::noop()));
+            assert!(answer.is_pending());
+        }
+        // The turn comes back once bcrypt is done, and is kept from then on.
+        let _turn = logins.one_at_a_time.acquire().await.unwrap();
+        assert!(logins.allow(&users, Some(&header)).await);
+    }
+
+    #[tokio::test]
     async fn no_more_logins_are_remembered_than_there_is_room_for() {
         let logins = logins();
         for number in 0..=MOST_VERIFIED {
-            logins.remember([u8::try_from(number).unwrap(); 32]);
+            remember(&logins.verified, [u8::try_from(number).unwrap(); 32]);
         }
         assert_eq!(logins.verified.lock().unwrap().len(), MOST_VERIFIED);
         assert!(!logins.is_verified(&[0; 32]) && logins.is_verified(&[1; 32]));

@@ -3,6 +3,7 @@
 //! In the order of the exporter-toolkit: a broken web configuration answers 500, the rate limit 429, a missing or wrong
 //! login 401; the configured headers are on all but the first.
 
+use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -24,6 +25,8 @@ use crate::yaml::FileError;
 /// Lets requests through to the site, or not, as the web configuration says; all of them without one.
 #[derive(Debug)]
 pub struct Gate {
+    /// Whom it let in at the start, in words.
+    summary: String,
     guarded: Option<Guarded>,
     /// Nothing but health and readiness.
     probes_only: bool,
@@ -40,6 +43,7 @@ impl Gate {
     /// Plain HTTP, open to everybody.
     pub fn open() -> Self {
         Self {
+            summary: "plain HTTP, open to everybody".to_owned(),
             guarded: None,
             probes_only: false,
         }
@@ -48,6 +52,7 @@ impl Gate {
     /// Plain HTTP for whoever asks for health and readiness, and nothing else, whatever the web configuration says.
     pub fn probes() -> Self {
         Self {
+            summary: "plain HTTP, health and readiness alone".to_owned(),
             guarded: None,
             probes_only: true,
         }
@@ -55,10 +60,12 @@ impl Gate {
 
     /// As the web configuration at `path` says, which is read again whenever it matters. Everything that is wrong in
     /// it now, or in the files that it names, is the error.
-    pub fn load(path: &Path, files: Files, random: &Random) -> Result<Self, FileError> {
+    pub async fn load(path: &Path, files: Files, random: &Random) -> Result<Self, FileError> {
+        let (live, summary) = LiveConfig::load(path, files).await?;
         Ok(Self {
+            summary,
             guarded: Some(Guarded {
-                live: LiveConfig::load(path, files)?,
+                live,
                 bucket: Bucket::default(),
                 logins: Logins::new(random),
             }),
@@ -67,7 +74,7 @@ impl Gate {
     }
 
     /// Whether connections begin with a TLS handshake.
-    pub fn speaks_tls(&self) -> bool {
+    pub(super) fn speaks_tls(&self) -> bool {
         self.guarded
             .as_ref()
             .is_some_and(|guarded| guarded.live.speaks_tls())
@@ -105,6 +112,13 @@ impl Gate {
         };
         add(&config.headers, answer.headers_mut());
         answer
+    }
+}
+
+/// Whom it let in at the start.
+impl fmt::Display for Gate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.summary)
     }
 }
 

@@ -4,14 +4,12 @@
 //! they have changed. What is broken stays shut until it is mended; each change is logged once. Whether TLS is spoken
 //! at all is settled at the start.
 
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustls::ServerConfig;
 use sha2::{Digest as _, Sha256};
-use tokio::sync::{Mutex, OwnedMutexGuard};
-use zeroize::Zeroizing;
+use tokio::sync::Mutex;
 
 use super::config::{self, WebConfig};
 use super::tls::{PemError, Texts};
@@ -22,7 +20,7 @@ use crate::yaml::FileError;
 #[derive(Debug)]
 pub(super) struct LiveConfig {
     speaks_tls: bool,
-    watched: Arc<Mutex<Watched>>,
+    watched: Mutex<Watched>,
 }
 
 #[derive(Debug)]
@@ -37,9 +35,6 @@ struct Watched {
     /// The configuration that `tls` was made for.
     tls_of: Option<Arc<WebConfig>>,
 }
-
-/// The turn of whoever asks.
-type Turn = OwnedMutexGuard<Watched>;
 
 /// What is made of some texts, as long as they stay the same.
 #[derive(Debug)]
@@ -57,12 +52,13 @@ struct Product<T> {
 pub(super) struct Broken;
 
 impl LiveConfig {
-    /// Reads the file and those that it names; everything that is wrong in any of them is the error.
-    pub(super) fn load(path: &Path, files: Files) -> Result<Self, FileError> {
-        let text = files.read_regular(path).map(Zeroizing::new);
+    /// Reads the file and those that it names, and says in words what it means; everything that is wrong in any of them
+    /// is the error.
+    pub(super) async fn load(path: &Path, files: Files) -> Result<(Self, String), FileError> {
+        let text = files.read_regular(path).await;
         let text = text.map_err(|error| FileError::unreadable(path, error))?;
-        let config = WebConfig::parse_with_files(path, &text, &files)?;
-        let speaks_tls = config.tls.is_some();
+        let config = WebConfig::parse_with_files(path, &text, &files).await?;
+        let (speaks_tls, summary) = (config.tls.is_some(), config.to_string());
         let mut watched = Watched {
             path: path.to_owned(),
             files,
@@ -73,8 +69,8 @@ impl LiveConfig {
             tls_of: None,
         };
         watched.config.start(digest(&text), config);
-        let watched = Arc::new(Mutex::new(watched));
-        Ok(Self { speaks_tls, watched })
+        let watched = Mutex::new(watched);
+        Ok((Self { speaks_tls, watched }, summary))
     }
 
     /// Whether connections begin with a TLS handshake.
@@ -84,41 +80,28 @@ impl LiveConfig {
 
     /// What the file says now.
     pub(super) async fn config(&self) -> Result<Arc<WebConfig>, Broken> {
-        self.refreshed().await.1
+        self.watched.lock().await.config().await
     }
 
     /// What the next handshake goes by.
     pub(super) async fn tls(&self) -> Result<Arc<ServerConfig>, Broken> {
-        let (watched, config) = self.refreshed().await;
-        let config = config?;
-        let asked = Arc::clone(&config);
-        let read = move |watched: &Watched| Some(Texts::read(asked.tls.as_ref()?, &watched.files));
-        let (mut watched, texts) = aside(watched, read).await;
-        watched.refresh_tls(&config, texts.ok_or(Broken)?)
-    }
-
-    async fn refreshed(&self) -> (Turn, Result<Arc<WebConfig>, Broken>) {
-        let watched = Arc::clone(&self.watched).lock_owned().await;
-        let (mut watched, text) = aside(watched, |watched| watched.files.read_regular(&watched.path)).await;
-        let config = watched.refresh(text.map(Zeroizing::new));
-        (watched, config)
+        self.watched.lock().await.tls().await
     }
 }
 
 impl Watched {
-    fn refresh(&mut self, text: io::Result<Zeroizing<String>>) -> Result<Arc<WebConfig>, Broken> {
+    async fn config(&mut self) -> Result<Arc<WebConfig>, Broken> {
+        let text = self.files.read_regular(&self.path).await;
         let text = text.map_err(|error| FileError::unreadable(&self.path, error).to_string());
         let seen = text.as_ref().map(|text| digest(text)).map_err(Clone::clone);
         let understand = || parse(&self.path, &text?, self.speaks_tls, self.blank);
         self.config.refresh(seen, understand)
     }
 
-    fn refresh_tls(
-        &mut self,
-        config: &Arc<WebConfig>,
-        texts: Result<Texts, Vec<PemError>>,
-    ) -> Result<Arc<ServerConfig>, Broken> {
+    async fn tls(&mut self) -> Result<Arc<ServerConfig>, Broken> {
+        let config = self.config().await?;
         let tls = config.tls.as_ref().ok_or(Broken)?;
+        let texts = Texts::read(tls, &self.files).await;
         let texts = texts.map_err(|errors| in_words(&errors));
         let seen = texts.as_ref().map(Texts::digest).map_err(Clone::clone);
         let understand = || {
@@ -126,10 +109,10 @@ impl Watched {
                 .server_config(tls, config.http2)
                 .map_err(|errors| in_words(&errors))
         };
-        if !self.tls_of.as_ref().is_some_and(|of| Arc::ptr_eq(of, config)) {
+        if !self.tls_of.as_ref().is_some_and(|of| Arc::ptr_eq(of, &config)) {
             // Two configurations can name the same texts.
             self.tls.outdated = true;
-            self.tls_of = Some(Arc::clone(config));
+            self.tls_of = Some(Arc::clone(&config));
         }
         self.tls.refresh(seen, understand)
     }
@@ -175,19 +158,6 @@ impl<T> Product<T> {
         }
         self.made.clone().ok_or(Broken)
     }
-}
-
-/// Reads files beside the threads that everything else runs on. Whoever asks may go away meanwhile; the turn ends with
-/// the reading all the same, so that one such thread hangs at the most.
-async fn aside<T: Send + 'static>(
-    watched: Turn,
-    read: impl FnOnce(&Watched) -> T + Send + 'static,
-) -> (Turn, T) {
-    let reading = tokio::task::spawn_blocking(move || {
-        let read = read(&watched);
-        (watched, read)
-    });
-    reading.await.expect("reading files does not panic")
 }
 
 /// What a later text says. It may say nothing where the first one did, and TLS has to stay as it was.

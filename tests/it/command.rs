@@ -398,6 +398,45 @@ async fn once_that_is_interrupted_writes_nothing_and_ends_with_1() {
     assert!(log.contains("interrupted"), "{log}");
 }
 
+#[test]
+fn check_tells_what_is_wrong_in_the_web_configuration_beside_what_is_wrong_in_the_other() {
+    let good = yaml("cas.aliyuncs.com", 5, "", ["cas-member-a"]);
+    let bad = yaml("cas.aliyuncs.com", 5, "intervall: 5m", ["cas-member-a"]);
+    let [web, broken] = [
+        "rate_limit: { interval: 1s, burst: 5 }\n",
+        "tls_server_config: { cert_file: none.pem, key_file: none.key }\n",
+    ];
+    let check = |config: &str, web: &str, arguments: &[&str]| {
+        let setup = Setup::new(config);
+        std::fs::write(setup.path("web.yaml"), web).unwrap();
+        setup.run(arguments)
+    };
+    for arguments in [
+        ["check", "--web.config.file=web.yaml"],
+        ["--web.config.file=web.yaml", "check"],
+    ] {
+        let (code, output, log) = check(&good, web, &arguments);
+        assert_eq!((code, log.as_str()), (Some(0), ""));
+        assert!(output.starts_with("1 instance in 1 account"), "{output}");
+        assert!(
+            output.ends_with("\nweb.yaml: plain HTTP, open to everybody\n"),
+            "{output}"
+        );
+        let (code, output, log) = check(&bad, broken, &arguments);
+        assert_eq!((code, output.as_str()), (Some(2), ""));
+        let starts = [
+            "config.yaml:1: poll",
+            "web.yaml:1: tls_server_config.cert_file: none.pem cannot be read: ",
+            "web.yaml:1: tls_server_config.key_file: none.key cannot be read: ",
+        ];
+        let lines: Vec<_> = log.lines().collect();
+        assert_eq!(lines.len(), starts.len(), "{log}");
+        for (line, start) in lines.iter().zip(starts) {
+            assert!(line.starts_with(start), "{log}");
+        }
+    }
+}
+
 /// Runs `check --live`; returns the exit code and all that is said.
 async fn check_live(yaml: String) -> (Option<i32>, String) {
     let (code, output, log) = beside(move || Setup::new(&yaml).run(&["check", "--live"])).await;

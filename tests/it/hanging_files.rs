@@ -1,65 +1,63 @@
-//! Files that hang when they are opened, as on a network file system whose server is gone: whoever needs one waits, and
-//! nobody else does.
+//! Files that hang hold up whoever needs them, for a while, and nobody else.
 
 use std::fmt::Write as _;
-use std::path::Path;
-use std::process::Command;
-use std::time::Duration;
 
 use aliyun_pca_exporter::simulator::Key;
-use tokio::task::JoinSet;
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
 
 use crate::support::cloud::{Cloud, Setup, beside};
+use crate::support::hanging::{BEFORE_LEASES_END, Hanging};
 use crate::support::{ACCESS_KEY_SECRET, Metrics, Program, USER, free_port, get, poll_until};
 
-/// Less than the 45 seconds after which Linux takes a lease away.
-const BEFORE_LEASES_END: Duration = Duration::from_secs(30);
+const PLAIN: &str = "cas-member-plain";
+const KEPT: &str = "cas-member-kept";
+const NEVER: &str = "cas-member-never";
 
-/// Has a lease on the file that it is given: whoever opens that waits until the lease is given back. Says so once
-/// somebody does.
-const LEASE: &str = r#"
-    $SIG{IO} = sub { print STDERR "somebody waits\n" };
-    open(my $file, "<", $ARGV[0]) or die "$ARGV[0]: $!";
-    # F_SETLEASE, F_WRLCK
-    fcntl($file, 1024, 1) or die "no lease: $!";
-    print STDERR "leased\n";
-    sleep 1 while 1;
-"#;
+/// The daemon, its address, and the folder that it runs in.
+async fn start(setup: Setup, flags: Vec<String>) -> (Setup, Program, String) {
+    beside(move || {
+        let flags: Vec<_> = flags.iter().map(String::as_str).collect();
+        let (program, address) = setup.daemon(&flags);
+        (setup, program, address)
+    })
+    .await
+}
 
-/// A file that hangs when it is opened, until this is dropped.
-struct Hanging(Program);
+async fn hanging(setup: &Setup, name: &str) -> Hanging {
+    let path = setup.path(name);
+    beside(move || Hanging::new(&path)).await
+}
 
-impl Hanging {
-    async fn new(path: &Path) -> Self {
-        let path = path.to_owned();
-        let started = beside(move || {
-            let mut lease = Program::start(Command::new("perl").args(["-e", LEASE]).arg(path));
-            lease.logged("leased");
-            lease
-        });
-        Self(started.await)
-    }
+async fn waited_for(mut file: Hanging) -> Hanging {
+    beside(move || {
+        file.waited_for();
+        file
+    })
+    .await
+}
 
-    /// Waits until somebody opens it.
-    async fn waited_for(mut self) -> Self {
-        beside(move || {
-            self.0.logged("somebody waits");
-            self
-        })
-        .await
-    }
+/// Waits until the instances have been asked for a few more times, and a scrape says of each whether that succeeded.
+async fn polled(cloud: &Cloud, address: &str, up: &[(&str, f64)], polled: &[&str]) -> String {
+    let arrivals = || polled.iter().map(|id| cloud.world.arrivals_for(id).len());
+    let before: Vec<_> = arrivals().collect();
+    poll_until(&format!("http://{address}/metrics"), |_, text| {
+        let metrics = Metrics(text.to_owned());
+        let is_so = up.iter().all(|(id, up)| metrics.of(id, "up") == Some(*up));
+        let more = arrivals().zip(&before).all(|(now, before)| now > before + 2);
+        (is_so && more).then_some(metrics.0)
+    })
+    .await
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_key_in_a_file_that_hangs_holds_up_its_own_account_alone() {
-    let ids = ["cas-member-a", "cas-member-b", "cas-member-c"];
-    let cloud = Cloud::start(&ids).await;
-    let [plain, hanging @ ..] = ids;
-    let mut yaml = cloud.configuration(&[plain]);
-    for id in hanging {
-        cloud
-            .world
-            .put_key(&format!("key-of-{id}"), Key::plain(USER, ACCESS_KEY_SECRET));
+async fn a_key_in_a_file_that_hangs_is_told_of_and_the_one_read_last_goes_on() {
+    let cloud = Cloud::start(&[PLAIN, KEPT, NEVER]).await;
+    let mut yaml = cloud.configuration(&[PLAIN]);
+    for id in [KEPT, NEVER] {
+        let key = Key::plain(USER, ACCESS_KEY_SECRET);
+        cloud.world.put_key(&format!("key-of-{id}"), key);
         writeln!(
             yaml,
             "- name: of-{id}\n  \
@@ -72,90 +70,93 @@ async fn a_key_in_a_file_that_hangs_holds_up_its_own_account_alone() {
         .unwrap();
     }
     let setup = Setup::new(&yaml);
-    let mut files = Vec::new();
-    for id in hanging {
-        let path = setup.path(&format!("{id}.secret"));
-        std::fs::write(&path, ACCESS_KEY_SECRET).unwrap();
-        files.push(Hanging::new(&path).await);
+    for id in [KEPT, NEVER] {
+        std::fs::write(setup.path(&format!("{id}.secret")), ACCESS_KEY_SECRET).unwrap();
     }
-    let (_setup, (_program, address)) = beside(move || {
-        let started = setup.daemon(&[]);
-        (setup, started)
-    })
-    .await;
-    let mut waited_for = Vec::new();
-    for file in files {
-        waited_for.push(file.waited_for().await);
-    }
-    let metrics = format!("http://{address}/metrics");
-    let go_on = async {
-        let before = cloud.world.arrivals_for(plain).len();
-        poll_until(&metrics, |_, text| {
-            let up = Metrics(text.to_owned()).of(plain, "up") == Some(1.0);
-            (up && cloud.world.arrivals_for(plain).len() > before + 2).then_some(())
-        })
-        .await;
-        get(&format!("http://{address}/-/healthy")).await
+    let never = hanging(&setup, &format!("{NEVER}.secret")).await;
+    let (setup, program, address) = start(setup, Vec::new()).await;
+    let while_it_hangs = async {
+        let up = [(PLAIN, 1.0), (KEPT, 1.0)];
+        polled(&cloud, &address, &up, &[PLAIN, KEPT]).await;
+        let kept = waited_for(hanging(&setup, &format!("{KEPT}.secret")).await).await;
+        let never = waited_for(never).await;
+        let up = [(PLAIN, 1.0), (KEPT, 1.0), (NEVER, 0.0)];
+        let metrics = polled(&cloud, &address, &up, &[PLAIN, KEPT]).await;
+        let reason = format!(
+            "aliyun_pca_instance_error{{account=\"of-{NEVER}\",instance_id=\"{NEVER}\",reason=\"credentials\"}} 1\n"
+        );
+        assert!(metrics.contains(&reason), "{metrics}");
+        assert_eq!(get(&format!("http://{address}/-/ready")).await.unwrap().0, 200);
+        [kept, never]
     };
-    let healthy = tokio::time::timeout(BEFORE_LEASES_END, go_on).await.unwrap();
-    assert_eq!(healthy.unwrap().0, 200);
-    for id in hanging {
-        assert_eq!(cloud.world.arrivals_for(id).len(), 0, "nothing hung");
-    }
-    drop(waited_for);
-    poll_until(&metrics, |_, text| {
-        let text = Metrics(text.to_owned());
-        ids.iter().all(|id| text.of(id, "up") == Some(1.0)).then_some(())
+    let files = timeout(BEFORE_LEASES_END, while_it_hangs).await.unwrap();
+    assert_eq!(cloud.world.arrivals_for(NEVER).len(), 0, "nothing hung");
+    drop(files);
+    let up = [(PLAIN, 1.0), (KEPT, 1.0), (NEVER, 1.0)];
+    polled(&cloud, &address, &up, &[NEVER]).await;
+    let log = beside(move || {
+        program.signal("TERM");
+        program.end().2
     })
     .await;
+    for account in [KEPT, NEVER] {
+        let told = log.lines().filter(|line| {
+            line.contains("cannot get credentials") && line.contains(account) && line.contains("hang?")
+        });
+        assert_eq!(told.count(), 1, "{log}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_web_configuration_that_hangs_holds_up_who_asks_and_neither_polls_nor_probes() {
-    let id = "cas-member-a";
-    let cloud = Cloud::start(&[id]).await;
-    let setup = cloud.setup(&[id]);
-    let path = setup.path("web.yaml");
-    std::fs::write(&path, "rate_limit: { interval: 1ms, burst: 1000 }\n").unwrap();
+async fn a_web_configuration_that_hangs_turns_scrapes_away_and_holds_up_neither_polls_nor_probes() {
+    let cloud = Cloud::start(&[PLAIN]).await;
+    let setup = cloud.setup(&[PLAIN]);
+    std::fs::write(
+        setup.path("web.yaml"),
+        "rate_limit: { interval: 1ms, burst: 1000 }\n",
+    )
+    .unwrap();
     let probes = format!("127.0.0.1:{}", free_port());
-    let flags = [
+    let flags = vec![
         "--web.config.file=web.yaml".to_owned(),
         format!("--web.probe-address={probes}"),
     ];
-    let (_setup, (program, address)) = beside(move || {
-        let started = setup.daemon(&flags.each_ref().map(String::as_str));
-        (setup, started)
-    })
-    .await;
+    let (setup, program, address) = start(setup, flags).await;
+    let metrics = format!("http://{address}/metrics");
     let threads = program.threads();
-    let file = Hanging::new(&path).await;
-    for _ in 0..20 {
-        let url = format!("http://{address}/metrics");
-        let gives_up = tokio::time::timeout(Duration::from_millis(50), get(&url));
-        assert!(gives_up.await.is_err(), "nothing hung");
-    }
-    assert!(
-        program.threads() <= threads + 1,
-        "those who went away left a thread each"
-    );
-    let file = file.waited_for().await;
-    let mut scrapes = JoinSet::new();
-    for _ in 0..3 {
-        let url = format!("http://{address}/metrics");
-        scrapes.spawn(async move { get(&url).await });
-    }
-    let go_on = async {
-        let before = cloud.world.arrivals_for(id).len();
-        let health = format!("http://{probes}/-/healthy");
-        poll_until(&health, |status, _| {
-            (status == 200 && cloud.world.arrivals_for(id).len() > before + 2).then_some(())
+    let file = hanging(&setup, "web.yaml").await;
+    let while_it_hangs = async {
+        let mut clients = Vec::new();
+        for _ in 0..20 {
+            let mut client = TcpStream::connect(&address).await.unwrap();
+            client
+                .write_all(b"GET /metrics HTTP/1.1\r\nhost: a\r\n\r\n")
+                .await
+                .unwrap();
+            clients.push(client);
+        }
+        let file = waited_for(file).await;
+        drop(clients);
+        let text = poll_until(&metrics, |status, text| (status == 500).then(|| text.to_owned())).await;
+        assert_eq!(text, "The web configuration is broken; the log says how.\n");
+        assert!(
+            program.threads() <= threads + 1,
+            "those who wait have a thread each"
+        );
+        let before = cloud.world.arrivals_for(PLAIN).len();
+        poll_until(&format!("http://{probes}/-/healthy"), |status, _| {
+            (status == 200 && cloud.world.arrivals_for(PLAIN).len() > before + 2).then_some(())
         })
         .await;
+        file
     };
-    tokio::time::timeout(BEFORE_LEASES_END, go_on).await.unwrap();
-    assert!(scrapes.try_join_next().is_none(), "nothing hung");
-    drop(file);
-    for scrape in scrapes.join_all().await {
-        assert_eq!(scrape.unwrap().0, 200);
-    }
+    drop(timeout(BEFORE_LEASES_END, while_it_hangs).await.unwrap());
+    poll_until(&metrics, |status, _| (status == 200).then_some(())).await;
+    let log = beside(move || {
+        program.signal("TERM");
+        program.end().2
+    })
+    .await;
+    let told = "web.yaml: cannot be read: nothing came within 5 s; does its file system hang?";
+    assert_eq!(log.matches(told).count(), 1, "{log}");
 }

@@ -1,7 +1,6 @@
 //! Reloads and the end, as a signal or a request asks a running daemon for them. In real time, over real sockets.
 
 use std::fs::File;
-use std::io::Write as _;
 use std::process::Command;
 
 use aliyun_pca_exporter::simulator::{Delay, Fault, Network, Oddity};
@@ -230,41 +229,33 @@ async fn ask_on_a_connection_of_its_own(address: &str) -> TcpStream {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_signal_to_stop_during_a_reload_is_obeyed_after_it_and_all_who_asked_are_answered() {
+async fn a_signal_to_stop_is_obeyed_though_a_reload_hangs_and_all_who_asked_are_answered() {
     let cloud = Cloud::start(&[A]).await;
     let daemon = Daemon::start(cloud.setup(&[A]), LIFECYCLE).await;
     daemon.up(A).await;
     let path = daemon.setup.path("config.yaml");
-    let good = cloud.configuration(&[A]);
     std::fs::remove_file(&path).unwrap();
-    // A pipe opens for writing once somebody reads it: then a reload is under way, and is so until all is written.
+    // A pipe opens for writing once somebody reads it: then a reload is under way, and is so for ever.
     assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
     daemon.program.signal("HUP");
-    let mut pipe = {
-        let path = path.clone();
-        beside(move || File::options().write(true).open(path).unwrap()).await
-    };
-    std::fs::remove_file(&path).unwrap();
-    daemon.setup.configure(&good);
+    let _pipe = beside(move || File::options().write(true).open(path).unwrap()).await;
     let mut asked = Vec::new();
     for _ in 0..10 {
         asked.push(ask_on_a_connection_of_its_own(&daemon.address).await);
     }
     daemon.program.signal("TERM");
-    pipe.write_all(good.as_bytes()).unwrap();
-    drop(pipe);
     for mut connection in asked {
         let mut answer = String::new();
         connection.read_to_string(&mut answer).await.unwrap();
-        let answered = ["HTTP/1.1 200 OK", "HTTP/1.1 503 Service Unavailable"];
         assert!(
-            answered.iter().any(|status| answer.starts_with(status)),
+            answer.starts_with("HTTP/1.1 503 Service Unavailable"),
             "{answer:?}"
         );
     }
     let (code, log) = daemon.end().await;
     assert_eq!(code, Some(0), "{log}");
-    for (first, second) in [("configuration reloaded", "stopping"), ("stopping", "stopped")] {
-        assert!(log.find(first).unwrap() < log.find(second).unwrap(), "{log}");
-    }
+    assert!(
+        log.find("stopping").unwrap() < log.find("stopped").unwrap(),
+        "{log}"
+    );
 }

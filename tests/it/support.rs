@@ -2,6 +2,7 @@
 //! virtual time), a reader of the text format, and a child process that does not outlive its test.
 
 pub(crate) mod cloud;
+pub(crate) mod hanging;
 pub(crate) mod log;
 pub(crate) mod page;
 pub(crate) mod service;

@@ -136,6 +136,43 @@ fn every_good_web_configuration_means_what_is_written_beside_it() {
 }
 
 #[test]
+fn whom_a_web_configuration_lets_in_is_told_in_words() {
+    const TLS: &str = "tls_server_config: { cert_file: a, key_file: b";
+    let with = |client_auth: &str| format!("{TLS}, {client_auth} }}\n");
+    let users = |count: usize| {
+        let hash = "$2y$10$X0h1gDsPszWURQaxFh.zoubFi6DXncSjhoQNJgRrnGs7EsimhC7zG";
+        let users = (0..count).map(|user| format!("  user{user}: {hash}\n"));
+        format!("basic_auth_users:\n{}", users.collect::<String>())
+    };
+    let cases = [
+        ("{}".to_owned(), "plain HTTP, open to everybody"),
+        (users(1), "plain HTTP, 1 user"),
+        (format!("{TLS} }}\n"), "TLS, open to everybody"),
+        (format!("{TLS} }}\n{}", users(2)), "TLS, 2 users"),
+        (
+            with("client_auth_type: RequireAnyClientCert"),
+            "TLS, client certificates that anybody may have made, open to everybody",
+        ),
+        (
+            with("client_auth_type: VerifyClientCertIfGiven, client_ca_file: c"),
+            "TLS, client certificates from who has one, open to everybody",
+        ),
+        (
+            with("client_auth_type: RequireAndVerifyClientCert, client_ca_file: c"),
+            "TLS, verified client certificates",
+        ),
+        (
+            with("client_auth_type: RequireAndVerifyClientCert, client_ca_file: c") + &users(2),
+            "TLS, verified client certificates, 2 users",
+        ),
+    ];
+    for (yaml, expected) in cases {
+        let config = WebConfig::parse(Path::new("web.yaml"), &yaml).unwrap();
+        assert_eq!(config.to_string(), expected);
+    }
+}
+
+#[test]
 fn every_bad_web_configuration_says_what_is_wrong_and_where() {
     let cases = yaml_cases("web_config/bad");
     assert!(cases.len() >= 40);

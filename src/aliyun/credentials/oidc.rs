@@ -49,7 +49,7 @@ impl Oidc {
             Some(file) => file.clone(),
             None => given(None, "oidc_token_file", "ALIBABA_CLOUD_OIDC_TOKEN_FILE")?.into(),
         };
-        let token = host.files.read_aside(&file).await.map(Secret::from);
+        let token = host.files.read_regular(&file).await.map(Secret::from);
         let token = token.map_err(|error| {
             CredentialsError::failed(NAME, format!("the token file cannot be read: {error}"))
         })?;

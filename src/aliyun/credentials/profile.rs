@@ -133,7 +133,7 @@ impl Profile {
 
 /// The text of a file; `None` where there is no such file, and an error where it cannot be read.
 pub(super) async fn text(host: &Host, path: &Path, what: &str) -> Result<Option<Secret>, CredentialsError> {
-    match host.files.read_aside(path).await {
+    match host.files.read_regular(path).await {
         Ok(text) => Ok(Some(Secret::from(text))),
         // A home that is no folder, such as /dev/null, holds no file either.
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),

@@ -26,7 +26,7 @@ impl Source {
                 host.env.get(name).map(Secret::from).ok_or_else(unset)
             }
             Self::File(path) => {
-                let text = host.files.read_aside(path).await.map(Secret::from);
+                let text = host.files.read_regular(path).await.map(Secret::from);
                 let text =
                     text.map_err(|error| format!("the file that {key}_file names cannot be read: {error}"))?;
                 match text.expose().trim() {

@@ -10,6 +10,7 @@ mod tls;
 mod validate;
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -20,7 +21,7 @@ use rustls::{SupportedCipherSuite, SupportedProtocolVersion};
 use super::tls::errors;
 use crate::host::Files;
 use crate::secret::Secret;
-use crate::yaml::{self, FileError, Place};
+use crate::yaml::{self, FileError, Place, Problems};
 
 /// What the web server does beside answering; by default nothing: no TLS, no password, no limit.
 #[derive(Debug)]
@@ -38,7 +39,7 @@ pub struct WebConfig {
 }
 
 /// How the server speaks TLS.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Tls {
     /// The server's certificate, the ones between it and its root behind it.
     pub certificate: Pem,
@@ -57,7 +58,7 @@ pub struct Tls {
 }
 
 /// PEM text, and where the web configuration gives it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Pem {
     /// The key that gives it.
     pub place: Place,
@@ -66,7 +67,7 @@ pub struct Pem {
 }
 
 /// Where PEM text is.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum PemSource {
     /// In the web configuration.
     Inline(Secret),
@@ -75,7 +76,7 @@ pub enum PemSource {
 }
 
 /// Which certificates clients show.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum ClientAuth {
     /// None is asked for.
     None,
@@ -111,28 +112,64 @@ pub struct RateLimit {
 impl WebConfig {
     /// Reads `text`, which stands at `path`. Relative paths of files in it are taken from the folder of `path`.
     pub fn parse(path: &Path, text: &str) -> Result<Self, FileError> {
-        Self::read(path, text, None)
+        Self::read(path, text, |_, _| ())
     }
 
     /// The same, and what is wrong in the certificates and keys that it names, inline or in files, as they are now.
-    pub(super) fn parse_with_files(path: &Path, text: &str, files: &Files) -> Result<Self, FileError> {
-        Self::read(path, text, Some(files))
+    pub(super) async fn parse_with_files(path: &Path, text: &str, files: &Files) -> Result<Self, FileError> {
+        let mut tls = None;
+        let read = Self::read(path, text, |config, _| tls.clone_from(&config.tls));
+        let errors = match &tls {
+            Some(tls) => errors(tls, files).await,
+            None => Vec::new(),
+        };
+        if errors.is_empty() {
+            return read;
+        }
+        // Once more, so that each error has its line among the others.
+        Self::read(path, text, |_, problems| {
+            for error in errors {
+                problems.push(&error.place, error.message);
+            }
+        })
     }
 
-    fn read(path: &Path, text: &str, files: Option<&Files>) -> Result<Self, FileError> {
+    /// `look` sees what is said, though something beside it may be wrong.
+    fn read(path: &Path, text: &str, look: impl FnOnce(&Self, &mut Problems)) -> Result<Self, FileError> {
         let folder = path.parent().unwrap_or(Path::new(""));
         // To say nothing means nothing, in the toolkit too: no TLS, no users.
         let text = if is_blank(text) { "{}" } else { text };
         let read = yaml::read(text, |file, problems| {
             let config = validate::web_config(file, folder, problems)?;
-            for (tls, files) in config.tls.iter().zip(files) {
-                for error in errors(tls, files) {
-                    problems.push(&error.place, error.message);
-                }
-            }
+            look(&config, problems);
             Ok(config)
         });
         read.map_err(|errors| FileError::invalid(path, errors))
+    }
+}
+
+/// What keeps others out, in words.
+impl fmt::Display for WebConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.tls.is_some() { "TLS" } else { "plain HTTP" })?;
+        let client_auth = self.tls.as_ref().map(|tls| &tls.client_auth);
+        let (certificates, are_verified) = match client_auth {
+            None | Some(ClientAuth::None) => ("", false),
+            Some(ClientAuth::Any { required: true, .. }) => {
+                (", client certificates that anybody may have made", false)
+            }
+            Some(ClientAuth::Any { .. } | ClientAuth::Verified { required: false, .. }) => {
+                (", client certificates from who has one", false)
+            }
+            Some(ClientAuth::Verified { required: true, .. }) => (", verified client certificates", true),
+        };
+        f.write_str(certificates)?;
+        match self.users.len() {
+            0 if are_verified => Ok(()),
+            0 => f.write_str(", open to everybody"),
+            1 => f.write_str(", 1 user"),
+            users => write!(f, ", {users} users"),
+        }
     }
 }
 

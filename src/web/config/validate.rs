@@ -123,7 +123,7 @@ fn user(name: &str, entry: &Entry<Secret>, problems: &mut Problems) -> Result<Se
     let error = match cost {
         Ok(cost) if COSTS.contains(&cost) => return Ok(hash.clone()),
         Ok(cost) if cost > *COSTS.end() => format!(
-            "has a cost of {cost}, with which a login takes longer than a scrape; make one of {} at the most, with \
+            "has a cost of {cost}, with which a login takes many seconds; make one of {} at the most, with \
              `htpasswd -nBC 10 \"\"`",
             COSTS.end()
         ),

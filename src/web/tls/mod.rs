@@ -13,7 +13,8 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::NoServerSessionStorage;
 use rustls::server::danger::ClientCertVerifier;
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
-use rustls::{InconsistentKeys, RootCertStore, ServerConfig, SupportedCipherSuite};
+use rustls::version::TLS12;
+use rustls::{InconsistentKeys, RootCertStore, ServerConfig};
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
@@ -42,11 +43,15 @@ pub(super) struct Texts {
 
 impl Texts {
     /// Reads what the configuration names.
-    pub(super) fn read(tls: &Tls, files: &Files) -> Result<Self, Vec<PemError>> {
-        let certificate = tls.certificate.read(files);
-        let key = tls.key.read(files);
-        let client_ca = tls.client_auth.ca().map(|ca| ca.read(files)).transpose();
-        match (certificate, key, client_ca) {
+    pub(super) async fn read(tls: &Tls, files: &Files) -> Result<Self, Vec<PemError>> {
+        let client_ca = async {
+            match tls.client_auth.ca() {
+                Some(ca) => ca.read(files).await.map(Some),
+                None => Ok(None),
+            }
+        };
+        // At once, since where one hangs the others most likely do.
+        match tokio::join!(tls.certificate.read(files), tls.key.read(files), client_ca) {
             (Ok(certificate), Ok(key), Ok(client_ca)) => Ok(Self {
                 certificate,
                 key,
@@ -96,13 +101,15 @@ impl Texts {
         let own = CertifiedKey::from_der(chain, key, builder.crypto_provider())
             .map_err(|error| vec![unfit(tls, &error)])?;
         let kind = own.key.algorithm();
-        let works = |suite: &SupportedCipherSuite| {
-            tls.versions.contains(&suite.version()) && suite.usable_for_signature_algorithm(kind)
-        };
-        if !tls.cipher_suites.iter().any(works) {
-            let message =
-                format!("is a key of the kind {kind:?}, with which none of the cipher_suites works");
-            return Err(vec![tls.key.error(message)]);
+        let mut suites = tls.cipher_suites.iter();
+        // Those of TLS 1.3 work with every key.
+        if tls.versions.contains(&&TLS12)
+            && !suites.any(|suite| suite.version() == &TLS12 && suite.usable_for_signature_algorithm(kind))
+        {
+            return Err(vec![tls.key.error(format!(
+                "is a key of the kind {kind:?}, with which no suite of TLS 1.2 in cipher_suites works; list one, or set \
+                 min_version: TLS13"
+            ))]);
         }
         let asks_for_certificate = verifier.is_some();
         let mut config = match verifier {
@@ -165,8 +172,9 @@ impl Texts {
 }
 
 /// Everything that is wrong with certificate, key and CA, as they are now.
-pub(super) fn errors(tls: &Tls, files: &Files) -> Vec<PemError> {
-    let built = Texts::read(tls, files).and_then(|texts| texts.server_config(tls, true));
+pub(super) async fn errors(tls: &Tls, files: &Files) -> Vec<PemError> {
+    let texts = Texts::read(tls, files).await;
+    let built = texts.and_then(|texts| texts.server_config(tls, true));
     built.err().unwrap_or_default()
 }
 
@@ -192,11 +200,11 @@ fn unfit(tls: &Tls, error: &rustls::Error) -> PemError {
 }
 
 impl Pem {
-    fn read(&self, files: &Files) -> Result<Zeroizing<String>, PemError> {
+    async fn read(&self, files: &Files) -> Result<Zeroizing<String>, PemError> {
         match &self.source {
             PemSource::Inline(text) => Ok(Zeroizing::new(text.expose().to_owned())),
             PemSource::File(path) => {
-                let text = files.read_regular(path).map(Zeroizing::new);
+                let text = files.read_regular(path).await;
                 text.map_err(|error| self.error(format!("{} cannot be read: {error}", path.display())))
             }
         }

@@ -115,8 +115,8 @@ impl Folder {
         self.write(&format!("{name}.key"), key);
     }
 
-    pub(crate) fn gate(&self) -> Result<Gate, String> {
-        let gate = Gate::load(&self.path("web.yaml"), Files::disk(), &Random::seeded(1));
+    pub(crate) async fn gate(&self) -> Result<Gate, String> {
+        let gate = Gate::load(&self.path("web.yaml"), Files::disk(), &Random::seeded(1)).await;
         gate.map_err(|error| {
             error
                 .to_string()
@@ -140,7 +140,7 @@ impl Folder {
 
     /// Serves while `client` runs, then stops, and waits for the end.
     pub(crate) async fn serve<T>(&self, client: impl AsyncFnOnce(SocketAddr) -> T) -> T {
-        let gate = self.gate().unwrap();
+        let gate = self.gate().await.unwrap();
         let listeners = web::bind(&["127.0.0.1:0".parse().unwrap()]).await.unwrap();
         let address = listeners.addresses()[0];
         let site = Site::new(

@@ -15,6 +15,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use super::curl::{Ca, Curl, Folder};
+use crate::support::hanging::Hanging;
 use crate::support::log::Log;
 
 const AS_CLIENT: [&str; 4] = ["--cert", "client.pem", "--key", "client.key"];
@@ -276,6 +277,29 @@ async fn only_certificates_with_an_allowed_name_get_in() {
 
 #[tokio::test]
 #[ignore = "needs curl, see tests/run"]
+async fn a_key_that_hangs_is_told_of_and_is_served_with_once_it_can_be_read() {
+    let (log, _guard) = Log::capture(LogLevel::Info);
+    let folder = Folder::with_tls("");
+    let key = folder.path("server.key");
+    let is_served = folder
+        .while_serving(move |curl| {
+            let hanging = Hanging::new(&key);
+            let meanwhile = [(); 2].map(|()| curl.https(&[]).status().is_ok());
+            drop(hanging);
+            (meanwhile, curl.https(&[]).status().is_ok())
+        })
+        .await;
+    assert_eq!(is_served, ([false; 2], true));
+    let broken = log.lines("TLS of the web configuration is broken");
+    assert_eq!(broken.len(), 1, "{}", log.text());
+    assert!(
+        broken[0].contains("server.key cannot be read: nothing came within 5 s"),
+        "{broken:?}"
+    );
+}
+
+#[tokio::test]
+#[ignore = "needs curl, see tests/run"]
 async fn a_rotated_certificate_is_served_without_a_restart() {
     let (log, _guard) = Log::capture(LogLevel::Info);
     let folder = Folder::with_tls("");
@@ -459,8 +483,28 @@ async fn an_http_2_connection_that_never_reads_a_page_is_closed_whatever_else_it
         .await;
 }
 
-#[test]
-fn what_is_wrong_in_a_file_is_told_with_the_line_that_names_it() {
+#[tokio::test]
+async fn a_suite_of_tls_1_2_that_works_with_the_key_is_enough_and_none_is_needed_without_that_version() {
+    const ECDSA: &str = "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256";
+    const RSA: &str = "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256";
+    for more in [
+        format!("  cipher_suites: [{RSA}, {ECDSA}]\n"),
+        format!("  cipher_suites: [{ECDSA}]\n  max_version: TLS12\n"),
+        "  min_version: TLS13\n".to_owned(),
+        "  cipher_suites: [TLS_AES_128_GCM_SHA256]\n  min_version: TLS13\n".to_owned(),
+    ] {
+        let folder = Folder::with_tls(&more);
+        for algorithm in [&rcgen::PKCS_ECDSA_P256_SHA256, &rcgen::PKCS_ED25519] {
+            let key = rcgen::KeyPair::generate_for(algorithm).unwrap();
+            let certificate = rcgen::CertificateParams::default().self_signed(&key).unwrap();
+            folder.put("server", &(certificate.pem(), key.serialize_pem()));
+            assert_eq!(folder.gate().await.map(drop), Ok(()), "{more}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_wrong_in_a_file_is_told_with_the_line_that_names_it() {
     const VERIFIED: &str = "  client_auth_type: RequireAndVerifyClientCert\n  client_ca_file: clients.pem\n";
     const NO_CERTIFICATE: &str = "holds no certificate as PEM text";
     let (_, other) = Ca::new().server();
@@ -480,11 +524,11 @@ fn what_is_wrong_in_a_file_is_told_with_the_line_that_names_it() {
             "web.yaml:3: tls_server_config.key_file: is not the key of the certificate".to_owned(),
         ),
         (
-            "  max_version: TLS12\n  cipher_suites: [TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256]\n",
+            "  cipher_suites: [TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256]\n",
             "clients.pem",
             "",
-            "web.yaml:3: tls_server_config.key_file: is a key of the kind ECDSA, with which none of the cipher_suites \
-             works"
+            "web.yaml:3: tls_server_config.key_file: is a key of the kind ECDSA, with which no suite of TLS 1.2 in \
+             cipher_suites works; list one, or set min_version: TLS13"
                 .to_owned(),
         ),
         (
@@ -501,11 +545,11 @@ fn what_is_wrong_in_a_file_is_told_with_the_line_that_names_it() {
         let folder = Folder::with_tls(more);
         folder.write("clients.pem", "nothing");
         folder.write(spoilt, text);
-        assert_eq!(folder.gate().unwrap_err(), expected);
+        assert_eq!(folder.gate().await.unwrap_err(), expected);
     }
     let folder = Folder::with_tls("");
     std::fs::remove_file(folder.path("server.pem")).unwrap();
-    let error = folder.gate().unwrap_err();
+    let error = folder.gate().await.unwrap_err();
     let start = "web.yaml:2: tls_server_config.cert_file: server.pem cannot be read: ";
     assert!(error.starts_with(start), "{error}");
 }
