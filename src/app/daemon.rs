@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::Context as _;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
@@ -21,6 +22,9 @@ use crate::host::{Host, ServiceManager};
 use crate::store::Store;
 use crate::telemetry::{BUILD, Telemetry};
 use crate::web;
+
+/// How long a reload may take to load the configuration and the system's CA certificates.
+const LONGEST_LOAD: Duration = Duration::from_secs(10);
 
 /// How long calls and requests under way may take to end after a signal; the web server takes 5 s at most.
 const GRACE: Duration = Duration::from_secs(7);
@@ -186,10 +190,17 @@ async fn end(host: &Host, state: Option<StateFile>, store: &Arc<Store>) -> ExitC
 
 /// What the file says now, and a host that calls as it says.
 async fn load(path: &Path, host: &Host) -> anyhow::Result<(Host, Config)> {
-    let (file, files) = (path.to_owned(), host.files.clone());
-    let loading = tokio::task::spawn_blocking(move || Config::load(&file, &files, has_endpoint));
-    let config = loading.await.expect("no configuration makes loading panic")?;
-    Ok((transports(host, config.poll.timeout)?, config))
+    let (file, host) = (path.to_owned(), host.clone());
+    let loading = tokio::task::spawn_blocking(move || {
+        let config = Config::load(&file, &host.files, has_endpoint)?;
+        Ok((transports(&host, config.poll.timeout)?, config))
+    });
+    let loaded = tokio::time::timeout(LONGEST_LOAD, loading).await;
+    let loaded = loaded.with_context(|| {
+        let (file, seconds) = (path.display(), LONGEST_LOAD.as_secs());
+        format!("{file}: not loaded within {seconds} s; does its file system hang?")
+    })?;
+    loaded.expect("no configuration makes loading panic")
 }
 
 /// Takes over what was loaded, or says why not and keeps the configuration that is in force.

@@ -3,22 +3,11 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio::sync::{Mutex as Turn, Semaphore};
 use zeroize::Zeroizing;
 
-/// The largest file that [`Files::read_regular`] reads, in bytes.
-const LARGEST: u64 = 1 << 20;
-
-/// How long it waits for it: no file system that works needs so long, and a scrape waits twice as long by default.
-const LONGEST_READ: Duration = Duration::from_secs(5);
-
-const HANGS: &str = "nothing came within 5 s; does its file system hang?";
-
-/// How many are read at a time.
-const PLACES: usize = 16;
+use super::reading::Reading;
 
 /// The file system, or a map that stands in for it.
 #[derive(Clone, Debug)]
@@ -28,15 +17,6 @@ pub struct Files(Kind);
 enum Kind {
     Disk(Arc<Reading>),
     Memory(Arc<Mutex<BTreeMap<PathBuf, String>>>),
-}
-
-/// Who reads regular files. A file system may hang, and nothing that reads from it can be stopped.
-#[derive(Debug)]
-struct Reading {
-    /// One at a time of each file, so that asking again and again for one that hangs costs a single thread.
-    turns: Mutex<BTreeMap<PathBuf, Arc<Turn<()>>>>,
-    /// Far fewer than there may be threads: everything else that blocks needs some, too.
-    places: Arc<Semaphore>,
 }
 
 impl Files {
@@ -68,8 +48,8 @@ impl Files {
         }
     }
 
-    /// The text of a regular file of at most a megabyte: a pipe may block for ever, and a device never ends. It is read
-    /// beside the threads that everything else runs on, and the wait for it ends after five seconds.
+    /// The text of a regular file of at most a megabyte: a pipe may block for ever, and a device never ends. Whoever asks
+    /// waits for five seconds at the most, or as long as others read the same file and are done in time.
     pub async fn read_regular(&self, path: &Path) -> io::Result<Zeroizing<String>> {
         match &self.0 {
             Kind::Disk(reading) => reading.read(path).await,
@@ -122,49 +102,6 @@ impl Files {
     }
 }
 
-impl Reading {
-    async fn read(&self, path: &Path) -> io::Result<Zeroizing<String>> {
-        let turn = Arc::clone(self.lock().entry(path.to_owned()).or_default());
-        let (places, path) = (Arc::clone(&self.places), path.to_owned());
-        let reading = async move {
-            let held = (turn.lock_owned().await, places.acquire_owned().await);
-            let read = tokio::task::spawn_blocking(move || {
-                // Whoever asked may have gone away; what is held is held as long as the thread is.
-                let _held = held;
-                regular(&path)
-            });
-            read.await.map_err(io::Error::other).flatten()
-        };
-        let read = tokio::time::timeout(LONGEST_READ, reading).await;
-        read.unwrap_or_else(|_| Err(io::Error::new(io::ErrorKind::TimedOut, HANGS)))
-    }
-
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<PathBuf, Arc<Turn<()>>>> {
-        self.turns.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Default for Reading {
-    fn default() -> Self {
-        Self {
-            turns: Mutex::default(),
-            places: Arc::new(Semaphore::new(PLACES)),
-        }
-    }
-}
-
-fn regular(path: &Path) -> io::Result<Zeroizing<String>> {
-    let found = std::fs::metadata(path)?;
-    // Reading says better what is wrong with a folder.
-    if !found.is_file() && !found.is_dir() {
-        return Err(io::Error::other("not a regular file"));
-    }
-    if found.len() > LARGEST {
-        return Err(io::Error::other("larger than a megabyte"));
-    }
-    std::fs::read_to_string(path).map(Zeroizing::new)
-}
-
 /// Where a file stands until it is whole: in the same folder, since a rename does not cross file systems.
 fn partial(path: &Path) -> PathBuf {
     let mut partial = path.as_os_str().to_owned();
@@ -192,23 +129,6 @@ mod tests {
             assert_eq!(Files::disk().read(&path).unwrap(), text);
         }
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
-    }
-
-    #[tokio::test]
-    async fn a_pipe_and_a_device_are_refused_instead_of_read_for_ever() {
-        let folder = tempfile::tempdir().unwrap();
-        let pipe = folder.path().join("pipe");
-        assert!(
-            std::process::Command::new("mkfifo")
-                .arg(&pipe)
-                .status()
-                .unwrap()
-                .success()
-        );
-        for path in [pipe.as_path(), Path::new("/dev/zero")] {
-            let error = Files::disk().read_regular(path).await.unwrap_err();
-            assert_eq!(error.to_string(), "not a regular file");
-        }
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod env;
 mod files;
 mod http;
 mod random;
+mod reading;
 mod service_manager;
 mod tasks;
 mod transport;

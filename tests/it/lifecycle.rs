@@ -229,6 +229,25 @@ async fn ask_on_a_connection_of_its_own(address: &str) -> TcpStream {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_reload_that_hangs_is_told_of_and_the_next_one_works() {
+    let cloud = Cloud::start(&[A, B]).await;
+    let daemon = Daemon::start(cloud.setup(&[A]), &[]).await;
+    daemon.up(A).await;
+    let path = daemon.setup.path("config.yaml");
+    std::fs::remove_file(&path).unwrap();
+    // Nobody ever writes to it.
+    assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
+    daemon.program.signal("HUP");
+    daemon.reloaded(false).await;
+    let (daemon, line) = daemon.logged("cannot reload").await;
+    assert!(line.contains("config.yaml: not loaded within 10 s"), "{line}");
+    std::fs::remove_file(&path).unwrap();
+    daemon.setup.configure(&cloud.configuration(&[A, B]));
+    daemon.program.signal("HUP");
+    daemon.up(B).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_signal_to_stop_is_obeyed_though_a_reload_hangs_and_all_who_asked_are_answered() {
     let cloud = Cloud::start(&[A]).await;
     let daemon = Daemon::start(cloud.setup(&[A]), LIFECYCLE).await;

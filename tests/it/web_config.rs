@@ -154,6 +154,10 @@ fn whom_a_web_configuration_lets_in_is_told_in_words() {
             "TLS, client certificates that anybody may have made, open to everybody",
         ),
         (
+            with("client_auth_type: RequestClientCert") + &users(1),
+            "TLS, client certificates from who has one, 1 user",
+        ),
+        (
             with("client_auth_type: VerifyClientCertIfGiven, client_ca_file: c"),
             "TLS, client certificates from who has one, open to everybody",
         ),

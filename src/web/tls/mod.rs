@@ -13,7 +13,6 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::NoServerSessionStorage;
 use rustls::server::danger::ClientCertVerifier;
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
-use rustls::version::TLS12;
 use rustls::{InconsistentKeys, RootCertStore, ServerConfig};
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
@@ -102,14 +101,14 @@ impl Texts {
             .map_err(|error| vec![unfit(tls, &error)])?;
         let kind = own.key.algorithm();
         let mut suites = tls.cipher_suites.iter();
-        // Those of TLS 1.3 work with every key.
-        if tls.versions.contains(&&TLS12)
-            && !suites.any(|suite| suite.version() == &TLS12 && suite.usable_for_signature_algorithm(kind))
-        {
-            return Err(vec![tls.key.error(format!(
-                "is a key of the kind {kind:?}, with which no suite of TLS 1.2 in cipher_suites works; list one, or set \
-                 min_version: TLS13"
-            ))]);
+        // Where one version works, nobody is to be shut out because another one cannot: the key may just have rotated.
+        let works = suites.any(|suite| {
+            tls.versions.contains(&suite.version()) && suite.usable_for_signature_algorithm(kind)
+        });
+        if !works {
+            let message =
+                format!("is a key of the kind {kind:?}, with which none of the cipher_suites works");
+            return Err(vec![tls.key.error(message)]);
         }
         let asks_for_certificate = verifier.is_some();
         let mut config = match verifier {
