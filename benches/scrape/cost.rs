@@ -14,11 +14,15 @@ use crate::processors::Processors;
 use crate::program::Memory;
 use crate::server::{CLIENTS, Kind, Programs, Server, millis_between};
 
+/// So old may a page be that is given to another client.
+const SHARED: Duration = Duration::from_secs(1);
+
 /// From one of our pages to the next.
 const PAUSE: Duration = Duration::from_millis(1_100);
 
-/// How old a ready page is: not too old to be shared, and sent after nearly as long a rest as one that is made.
-const READY: Duration = Duration::from_millis(900);
+/// From what changes, and from the making of a ready page, to the scrapes: not so long that the ready page would be too
+/// old to be shared, and long enough for the processor to have forgotten it as it has forgotten ours.
+const AGE: Duration = Duration::from_millis(800);
 
 /// What a server still does once its client has everything, or its facts have changed.
 const REST: Duration = Duration::from_millis(20);
@@ -82,8 +86,8 @@ pub(crate) async fn measure(
     std::fs::write(&path, of_instances(&page))?;
     let mut servers = vec![ours];
     servers.extend(processors.servers(|| Server::rivals(&path, programs))?);
-    // Behind the buffer, and before those that take hundreds of milliseconds, which would make it too old.
-    servers.insert(2, ready);
+    // Before those that take hundreds of milliseconds, which would make its page too old.
+    servers.insert(1, ready);
     let mut millis = vec![Vec::new(); servers.len()];
     for mode in MODES {
         let mut used = vec![Vec::new(); servers.len()];
@@ -93,14 +97,15 @@ pub(crate) async fn measure(
             for server in &mut servers {
                 prepare(server, mode).await?;
             }
-            sleep(REST).await;
+            sleep_until(begun + AGE).await;
             for (server, used) in servers.iter_mut().zip(&mut used) {
                 if round > ROUNDS_OF_SLOW && matches!(server.kind, Kind::Registry | Kind::Go | Kind::Python) {
                     continue;
                 }
-                if server.kind == Kind::Ready {
-                    sleep_until(begun + READY).await;
-                }
+                anyhow::ensure!(
+                    server.kind != Kind::Ready || begun.elapsed() < SHARED,
+                    "the ready page was too old to be shared; this machine is too slow or too busy"
+                );
                 let cost = scrape(server, mode).await?;
                 if round > 0 {
                     used.push(cost);
@@ -130,7 +135,7 @@ pub(crate) async fn measure(
 async fn prepare(server: &mut Server, mode: Mode) -> anyhow::Result<()> {
     match server.kind {
         Kind::Ours => server.change(),
-        Kind::Ready => scrape_at_once(&server.clients[..1], mode.gzip).await,
+        Kind::Ready => scrape_at_once(&server.clients[CLIENTS..], mode.gzip).await,
         Kind::Buffer | Kind::Registry | Kind::Go | Kind::Python => Ok(()),
     }
 }

@@ -1,4 +1,4 @@
-//! What a scrape costs: ours beside a ready-made buffer and the client libraries of Rust, Go and Python with the same
+//! What a scrape costs: ours beside sending a ready page and the client libraries of Rust, Go and Python with the same
 //! series, each in a process of its own; then the exporter's own start and memory, and scrapes amid a crowd of slow
 //! clients. `cargo bench --profile dist --bench scrape`, or `… -- --rounds 2` for a first look.
 //!
@@ -27,7 +27,7 @@ use figures::Figures;
 /// How many instances a page has.
 const SIZES: [usize; 3] = [10, 1_000, 10_000];
 
-/// Measures what a scrape costs, beside a ready-made buffer and other libraries.
+/// Measures what a scrape costs, beside sending a ready page and other libraries.
 #[derive(Debug, Parser)]
 #[command(name = "scrape")]
 struct Flags {

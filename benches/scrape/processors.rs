@@ -4,7 +4,7 @@
 
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
-/// Whoever runs in this process is a client; with one processor only, everybody shares that.
+/// Our own thread is the clients'; with one processor only, everybody shares that.
 pub(crate) struct Processors {
     all: CpuSet,
     servers: CpuSet,

@@ -41,6 +41,7 @@ pub(crate) struct Programs {
 pub(crate) struct Server {
     pub(crate) kind: Kind,
     pub(crate) address: SocketAddr,
+    /// Those that scrape, and one more for whom a page is made beforehand.
     pub(crate) clients: Vec<Client>,
     program: Program,
     changes: Option<(ChildStdin, mpsc::Receiver<String>)>,
@@ -173,7 +174,7 @@ pub(crate) fn millis_between(from: &OnCpu, to: &OnCpu) -> f64 {
 }
 
 fn clients(address: SocketAddr) -> anyhow::Result<Vec<Client>> {
-    (0..CLIENTS).map(|_| Client::new(address)).collect()
+    (0..=CLIENTS).map(|_| Client::new(address)).collect()
 }
 
 /// The address in the first line, and the lines that follow.
