@@ -119,8 +119,22 @@ impl Daemon {
 /// configuration at `path`.
 pub(super) async fn run(path: &Path, web: Web, state: Option<&Path>) -> anyhow::Result<ExitCode> {
     let mut signals = Signals::watch_all()?;
-    let (config, host) = prepare(path)?;
-    let state = state.map(|path| StateFile::open(path, &host.files)).transpose()?;
+    let (file, state) = (path.to_owned(), state.map(Path::to_owned));
+    let preparing = tokio::task::spawn_blocking(move || {
+        let (config, host) = prepare(&file)?;
+        let state = state
+            .map(|path| StateFile::open(&path, &host.files))
+            .transpose()?;
+        anyhow::Ok((config, host, state))
+    });
+    let (config, host, state) = tokio::select! {
+        prepared = preparing => prepared.expect("nothing makes preparing panic")?,
+        // A file system may hang, and a signal that is watched ends nothing by itself.
+        signal = signals.next_to_stop() => {
+            info!(signal, "stopped before it had started");
+            return Ok(ExitCode::SUCCESS);
+        }
+    };
     let (mut daemon, mut reloads) = Daemon::start(&config, &host, web, state.as_ref()).await?;
     info!(
         version = BUILD.version,

@@ -247,6 +247,21 @@ async fn a_reload_that_hangs_is_told_of_and_the_next_one_works() {
     daemon.up(B).await;
 }
 
+#[test]
+fn a_signal_to_stop_is_obeyed_though_the_start_hangs() {
+    let setup = Setup::new("");
+    let path = setup.path("config.yaml");
+    std::fs::remove_file(&path).unwrap();
+    assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
+    let program = Program::start(&mut setup.command(&[]));
+    // It opens for writing once somebody reads it, and nobody ever writes to it.
+    let _pipe = File::options().write(true).open(&path).unwrap();
+    program.signal("TERM");
+    let (code, _, log) = program.end();
+    assert_eq!(code, Some(0), "{log}");
+    assert!(log.contains("stopped before it had started"), "{log}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_signal_to_stop_is_obeyed_though_a_reload_hangs_and_all_who_asked_are_answered() {
     let cloud = Cloud::start(&[A]).await;
