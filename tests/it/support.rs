@@ -14,7 +14,7 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
-use std::sync::mpsc::{self, Receiver};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::Duration;
 
 use aliyun_pca_exporter::app::{Daemon, has_endpoint};
@@ -379,8 +379,12 @@ impl Program {
 
     /// Waits for the end; returns exit code, standard output, and the whole log.
     pub(crate) fn end(mut self) -> (Option<i32>, String, String) {
-        while let Ok(line) = self.lines.recv_timeout(PATIENCE) {
-            self.keep(&line);
+        loop {
+            match self.lines.recv_timeout(PATIENCE) {
+                Ok(line) => self.keep(&line),
+                Err(RecvTimeoutError::Disconnected) => break,
+                Err(RecvTimeoutError::Timeout) => panic!("it does not end:\n{}", self.log),
+            }
         }
         let mut output = String::new();
         self.child
