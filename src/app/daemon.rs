@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
@@ -25,6 +25,9 @@ use crate::web;
 
 /// How long a reload may take to load the configuration and the system's CA certificates.
 const LONGEST_LOAD: Duration = Duration::from_secs(10);
+
+/// How many loads may hang: nothing stops a thread that reads from a file system that does.
+const LOADS: usize = 4;
 
 /// How long calls and requests under way may take to end after a signal; the web server takes 5 s at most.
 const GRACE: Duration = Duration::from_secs(7);
@@ -135,7 +138,13 @@ pub(super) async fn run(path: &Path, web: Web, state: Option<&Path>) -> anyhow::
             return Ok(ExitCode::SUCCESS);
         }
     };
-    let (mut daemon, mut reloads) = Daemon::start(&config, &host, web, state.as_ref()).await?;
+    let (mut daemon, mut reloads) = tokio::select! {
+        started = Daemon::start(&config, &host, web, state.as_ref()) => started?,
+        signal = signals.next_to_stop() => {
+            info!(signal, "stopped before it had started");
+            return Ok(ExitCode::SUCCESS);
+        }
+    };
     info!(
         version = BUILD.version,
         revision = BUILD.revision,
@@ -145,6 +154,7 @@ pub(super) async fn run(path: &Path, web: Web, state: Option<&Path>) -> anyhow::
     );
     let service_manager = ServiceManager::of_process();
     service_manager.ready(&host.tasks);
+    let loads = Arc::new(Semaphore::new(LOADS));
     loop {
         let request = tokio::select! {
             signal = signals.next() => {
@@ -159,7 +169,7 @@ pub(super) async fn run(path: &Path, web: Web, state: Option<&Path>) -> anyhow::
         };
         // A file system that hangs must hold up the reload alone.
         let loaded = tokio::select! {
-            loaded = load(path, &host) => loaded,
+            loaded = load(path, &host, &loads) => loaded,
             signal = signals.next_to_stop() => {
                 info!(signal, "stopping");
                 break;
@@ -203,16 +213,19 @@ async fn end(host: &Host, state: Option<StateFile>, store: &Arc<Store>) -> ExitC
 }
 
 /// What the file says now, and a host that calls as it says.
-async fn load(path: &Path, host: &Host) -> anyhow::Result<(Host, Config)> {
+async fn load(path: &Path, host: &Host, loads: &Arc<Semaphore>) -> anyhow::Result<(Host, Config)> {
+    let place = Arc::clone(loads).try_acquire_owned();
+    let place = place.context("the reloads before this one still hang; a restart is needed")?;
     let (file, host) = (path.to_owned(), host.clone());
     let loading = tokio::task::spawn_blocking(move || {
+        let _place = place;
         let config = Config::load(&file, &host.files, has_endpoint)?;
         Ok((transports(&host, config.poll.timeout)?, config))
     });
     let loaded = tokio::time::timeout(LONGEST_LOAD, loading).await;
     let loaded = loaded.with_context(|| {
         let (file, seconds) = (path.display(), LONGEST_LOAD.as_secs());
-        format!("{file}: not loaded within {seconds} s; does its file system hang?")
+        format!("{file}: not loaded within {seconds} s; does a file system hang, its own or that of the CA certificates?")
     })?;
     loaded.expect("no configuration makes loading panic")
 }

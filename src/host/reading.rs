@@ -1,12 +1,13 @@
 //! Reads regular files beside the threads that everything else runs on.
 //!
 //! A file system may hang, and nothing stops a thread that reads from it. So whoever asks gives up after a while, the
-//! thread stays, and nobody else reads that file until it is done: a file that hangs costs one thread, however often it
+//! thread stays, and nobody else reads that path until it is done: a path that hangs costs one thread, however often it
 //! is asked for.
 
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -79,11 +80,12 @@ impl Default for Reading {
 impl Turn {
     /// Waits for the turn, but not for a reader that takes too long.
     async fn take(&self) -> io::Result<OwnedMutexGuard<()>> {
+        // One for all rounds, so that nobody who came later is served before.
+        let mut taken = pin!(Arc::clone(&self.taken).lock_owned());
         loop {
             let since = *lock(&self.since);
             let until = since.unwrap_or_else(Instant::now) + LONGEST;
-            let taken = timeout_at(until, Arc::clone(&self.taken).lock_owned()).await;
-            match taken {
+            match timeout_at(until, &mut taken).await {
                 Ok(taken) => return Ok(taken),
                 Err(_) if since.is_some() && *lock(&self.since) == since => return Err(hangs()),
                 // Somebody else's turn by now.
@@ -155,7 +157,8 @@ mod tests {
     async fn who_finds_no_place_gives_up_and_leaves_the_turn_to_others() {
         let reading = Reading::with_places(0);
         for _ in 0..2 {
-            let error = reading.read(Path::new("/dev/null")).await.unwrap_err();
+            let read = timeout(LONGEST * 2, reading.read(Path::new("/dev/null"))).await;
+            let error = read.expect("the turn was given back").unwrap_err();
             assert!(error.to_string().starts_with("too many other files"), "{error}");
         }
     }

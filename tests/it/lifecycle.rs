@@ -1,15 +1,22 @@
 //! Reloads and the end, as a signal or a request asks a running daemon for them. In real time, over real sockets.
 
 use std::fs::File;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
 use aliyun_pca_exporter::simulator::{Delay, Fault, Network, Oddity};
 use reqwest::{Method, Response};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use tokio::time::Instant;
 
 use crate::support::cloud::{Cloud, Setup, beside};
-use crate::support::{Metrics, Program, poll_until, reqwest_client, yaml};
+use crate::support::{Metrics, PATIENCE, Program, poll_until, reqwest_client, yaml};
+
+/// Linux's, as `open` wants it.
+const O_NONBLOCK: i32 = 0o4000;
 
 const A: &str = "cas-member-a";
 const B: &str = "cas-member-b";
@@ -71,6 +78,18 @@ impl Daemon {
             (code, log)
         })
         .await
+    }
+}
+
+/// A pipe, opened for writing once somebody has opened it for reading.
+fn once_it_is_read(path: &Path) -> File {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        match File::options().write(true).custom_flags(O_NONBLOCK).open(path) {
+            Ok(pipe) => return pipe,
+            Err(error) => assert!(Instant::now() < deadline, "nobody reads it: {error}"),
+        }
+        std::thread::sleep(Duration::from_millis(10));
     }
 }
 
@@ -254,8 +273,8 @@ fn a_signal_to_stop_is_obeyed_though_the_start_hangs() {
     std::fs::remove_file(&path).unwrap();
     assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
     let program = Program::start(&mut setup.command(&[]));
-    // It opens for writing once somebody reads it, and nobody ever writes to it.
-    let _pipe = File::options().write(true).open(&path).unwrap();
+    // Nobody ever writes to it.
+    let _pipe = once_it_is_read(&path);
     program.signal("TERM");
     let (code, _, log) = program.end();
     assert_eq!(code, Some(0), "{log}");
@@ -269,10 +288,10 @@ async fn a_signal_to_stop_is_obeyed_though_a_reload_hangs_and_all_who_asked_are_
     daemon.up(A).await;
     let path = daemon.setup.path("config.yaml");
     std::fs::remove_file(&path).unwrap();
-    // A pipe opens for writing once somebody reads it: then a reload is under way, and is so for ever.
+    // Once it is read, a reload is under way, and is so for ever.
     assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
     daemon.program.signal("HUP");
-    let _pipe = beside(move || File::options().write(true).open(path).unwrap()).await;
+    let _pipe = beside(move || once_it_is_read(&path)).await;
     let mut asked = Vec::new();
     for _ in 0..10 {
         asked.push(ask_on_a_connection_of_its_own(&daemon.address).await);

@@ -15,7 +15,7 @@ const LEASE: &str = r#"
     $SIG{IO} = sub { print STDERR "somebody waits\n" };
     open(my $file, "<", $ARGV[0]) or die "$ARGV[0]: $!";
     # F_SETLEASE, F_WRLCK; not while somebody has it open.
-    select(undef, undef, undef, 0.05) until fcntl($file, 1024, 1);
+    until (fcntl($file, 1024, 1)) { $!{EAGAIN} or die "no lease: $!"; select(undef, undef, undef, 0.05) }
     print STDERR "leased\n";
     sleep 1 while 1;
 "#;
