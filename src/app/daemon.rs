@@ -46,6 +46,15 @@ pub struct Daemon {
     generation: CancellationToken,
 }
 
+/// A daemon and what it was started with, and the requests to reload it.
+type Started = (
+    Config,
+    Host,
+    Option<StateFile>,
+    Daemon,
+    mpsc::Receiver<web::Reload>,
+);
+
 impl Daemon {
     /// Binds every address, then starts everything. Requests to reload come out of the second part.
     pub async fn start(
@@ -122,24 +131,9 @@ impl Daemon {
 /// configuration at `path`.
 pub(super) async fn run(path: &Path, web: Web, state: Option<&Path>) -> anyhow::Result<ExitCode> {
     let mut signals = Signals::watch_all()?;
-    let (file, state) = (path.to_owned(), state.map(Path::to_owned));
-    let preparing = tokio::task::spawn_blocking(move || {
-        let (config, host) = prepare(&file)?;
-        let state = state
-            .map(|path| StateFile::open(&path, &host.files))
-            .transpose()?;
-        anyhow::Ok((config, host, state))
-    });
-    let (config, host, state) = tokio::select! {
-        prepared = preparing => prepared.expect("nothing makes preparing panic")?,
+    let (config, host, state, mut daemon, mut reloads) = tokio::select! {
+        started = start(path, web, state) => started?,
         // A file system may hang, and a signal that is watched ends nothing by itself.
-        signal = signals.next_to_stop() => {
-            info!(signal, "stopped before it had started");
-            return Ok(ExitCode::SUCCESS);
-        }
-    };
-    let (mut daemon, mut reloads) = tokio::select! {
-        started = Daemon::start(&config, &host, web, state.as_ref()) => started?,
         signal = signals.next_to_stop() => {
             info!(signal, "stopped before it had started");
             return Ok(ExitCode::SUCCESS);
@@ -192,6 +186,19 @@ pub(super) async fn run(path: &Path, web: Web, state: Option<&Path>) -> anyhow::
             Ok(ExitCode::from(FAILED))
         }
     }
+}
+
+/// Starts what the configuration at `path` says.
+async fn start(path: &Path, web: Web, state: Option<&Path>) -> anyhow::Result<Started> {
+    let (path, state) = (path.to_owned(), state.map(Path::to_owned));
+    let preparing = tokio::task::spawn_blocking(move || {
+        let (config, host) = prepare(&path)?;
+        let state = state.map(|path| StateFile::open(&path, &host.files));
+        anyhow::Ok((config, host, state.transpose()?))
+    });
+    let (config, host, state) = preparing.await.expect("nothing makes preparing panic")?;
+    let (daemon, reloads) = Daemon::start(&config, &host, web, state.as_ref()).await?;
+    Ok((config, host, state, daemon, reloads))
 }
 
 /// Waits for the end of everything that runs, and keeps what is known.
