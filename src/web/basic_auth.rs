@@ -99,14 +99,6 @@ impl Logins {
     }
 }
 
-fn remember(verified: &Mutex<VecDeque<[u8; 32]>>, digest: [u8; 32]) {
-    let mut verified = verified.lock().unwrap_or_else(PoisonError::into_inner);
-    if verified.len() >= MOST_VERIFIED {
-        verified.pop_front();
-    }
-    verified.push_back(digest);
-}
-
 impl Login {
     /// Reads `Basic` and the base64 of `user:password`.
     fn read(header: &HeaderValue) -> Option<Self> {
@@ -121,6 +113,14 @@ impl Login {
             password: Zeroizing::new(decoded[colon + 1..].to_vec()),
         })
     }
+}
+
+fn remember(verified: &Mutex<VecDeque<[u8; 32]>>, digest: [u8; 32]) {
+    let mut verified = verified.lock().unwrap_or_else(PoisonError::into_inner);
+    if verified.len() >= MOST_VERIFIED {
+        verified.pop_front();
+    }
+    verified.push_back(digest);
 }
 
 /// The hash to compare with, and whether it is a user's. For a name that nobody has it is as slow as the slowest of
