@@ -137,6 +137,9 @@ impl Store {
                 Err(_) => Change::Failed,
             };
             revisions.outcome = state.revision;
+            if change != Change::None {
+                revisions.up = state.revision;
+            }
             match outcome {
                 Ok(status) => {
                     let before = known.facts.as_ref().map(|facts| &facts.status);

@@ -29,20 +29,27 @@ pub(super) struct Block {
     text: Bytes,
     /// Where the family's head ends; 0 without one.
     head: usize,
-    /// Where each instance's lines end.
-    ends: Vec<u32>,
+    /// Where each instance's lines are.
+    lines: Vec<Lines>,
     /// What each instance's line counts the days until; empty for a metric that counts none.
     until: Vec<Option<UnixMillis>>,
+}
+
+/// Where an instance's lines are; they begin where those before them end.
+#[derive(Clone, Copy, Debug)]
+struct Lines {
+    /// Where the value of the only one begins; the end where there is none, or labels of the metric's own.
+    value: u32,
+    end: u32,
 }
 
 impl Block {
     /// Written from nothing, behind the family's head if it is the first.
     pub(super) fn new<'a>(metric: &Metric, mut text: String, views: impl Iterator<Item = View<'a>>) -> Self {
         let head = text.len();
-        let (mut ends, mut until) = (Vec::with_capacity(INSTANCES), Vec::new());
+        let (mut lines, mut until) = (Vec::with_capacity(INSTANCES), Vec::new());
         for view in views {
-            view.write(metric, &mut Samples::apart(&mut text, metric.name));
-            ends.push(end(text.len()));
+            lines.push(Lines::written(&mut text, metric, &view));
             if let Values::DaysUntil(counted) = metric.values {
                 until.push(view.time(counted));
             }
@@ -51,14 +58,14 @@ impl Block {
             // Without the room that a growing text has left over.
             text: Bytes::copy_from_slice(text.as_bytes()),
             head,
-            ends,
+            lines,
             until,
         }
     }
 
     /// How many instances it is about.
     pub(super) fn len(&self) -> usize {
-        self.ends.len()
+        self.lines.len()
     }
 
     /// No instance has a line.
@@ -97,107 +104,119 @@ impl Block {
 
     /// Returns those that do not fit into their places.
     fn write_over<'a>(&self, text: &mut [u8], metric: &Metric, moved: &[Placed<'a>]) -> Vec<Placed<'a>> {
-        let mut line = String::new();
-        let mut fits = |(place, view): &Placed<'a>| {
-            let lines = &mut text[self.lines(place % INSTANCES)];
-            line.clear();
-            match (metric.values, view.value(metric)) {
-                (Values::Labelled(_), _) => {
-                    view.write(metric, &mut Samples::apart(&mut line, metric.name));
-                    set_all(lines, line.as_bytes())
+        let mut new = String::new();
+        // All values first, and their places after that: one after the other, each would wait for the memory of both.
+        let values: Vec<_> = moved.iter().map(|(_, view)| view.value(metric)).collect();
+        let mut fits = |(place, view): &Placed<'a>, value: Option<Number>| {
+            let index = place % INSTANCES;
+            new.clear();
+            if let Values::Labelled(_) = metric.values {
+                view.write(metric, &mut Samples::apart(&mut new, metric.name));
+                set(&mut text[self.range(index)], &new)
+            } else {
+                if let Some(value) = value {
+                    value.write(&mut new);
                 }
-                (_, None) => lines.is_empty(),
-                (_, Some(value)) => {
-                    value.write(&mut line);
-                    set_value(lines, line.as_bytes())
-                }
+                set(&mut text[self.lines[index].value()], &new)
             }
         };
-        moved.iter().filter(|placed| !fits(placed)).copied().collect()
+        let moved = moved.iter().zip(values);
+        let misfits = moved.filter(|(placed, value)| !fits(placed, *value));
+        misfits.map(|(placed, _)| *placed).collect()
     }
 
     /// Returns whether everything fits into its place.
     fn count_days(&self, text: &mut [u8], now: &[UnixMillis]) -> bool {
-        let mut line = String::new();
-        self.until
-            .iter()
-            .zip(now)
-            .enumerate()
-            .all(|(index, (until, now))| {
-                let Some(until) = *until else { return true };
-                line.clear();
-                Number::Days { until, now: *now }.write(&mut line);
-                set_value(&mut text[self.lines(index)], line.as_bytes())
-            })
+        let mut days = String::new();
+        let mut counted = self.lines.iter().zip(&self.until).zip(now);
+        counted.all(|((lines, until), now)| {
+            let Some(until) = *until else { return true };
+            days.clear();
+            Number::Days { until, now: *now }.write(&mut days);
+            set(&mut text[lines.value()], &days)
+        })
     }
 
     /// Makes a new buffer of the lines that have changed and the pieces in between.
     fn replace(&mut self, metric: &Metric, moved: &[Placed<'_>]) {
-        let mut text = Vec::with_capacity(self.text.len() + moved.len() * ROOM_FOR_LINES);
-        let mut ends = Vec::with_capacity(self.ends.len());
-        let mut line = String::new();
+        let mut text = String::with_capacity(self.text.len() + moved.len() * ROOM_FOR_LINES);
+        let mut lines = Vec::with_capacity(self.lines.len());
         let mut copied = 0;
-        let keep = |text: &mut Vec<u8>, ends: &mut Vec<u32>, piece: Range<usize>, indexes: Range<usize>| {
-            let shift = text.len().wrapping_sub(piece.start);
-            text.extend_from_slice(&self.text[piece]);
-            ends.extend(
-                self.ends[indexes]
-                    .iter()
-                    .map(|old| end((*old as usize).wrapping_add(shift))),
-            );
+        let old = std::str::from_utf8(&self.text).expect("a block is text");
+        let keep = |text: &mut String, lines: &mut Vec<Lines>, piece: Range<usize>, indexes: Range<usize>| {
+            let (from, to) = (piece.start, text.len());
+            text.push_str(&old[piece]);
+            lines.extend(self.lines[indexes].iter().map(|lines| lines.moved(from, to)));
         };
         for (place, view) in moved {
             let index = place % INSTANCES;
-            let lines = self.lines(index);
-            let done = ends.len();
-            keep(&mut text, &mut ends, copied..lines.start, done..index);
-            copied = lines.end;
-            line.clear();
-            view.write(metric, &mut Samples::apart(&mut line, metric.name));
-            text.extend_from_slice(line.as_bytes());
-            ends.push(end(text.len()));
+            let range = self.range(index);
+            let done = lines.len();
+            keep(&mut text, &mut lines, copied..range.start, done..index);
+            copied = range.end;
+            lines.push(Lines::written(&mut text, metric, view));
         }
-        let done = ends.len();
+        let done = lines.len();
         keep(
             &mut text,
-            &mut ends,
+            &mut lines,
             copied..self.text.len(),
-            done..self.ends.len(),
+            done..self.lines.len(),
         );
-        self.text = Bytes::copy_from_slice(&text);
-        self.ends = ends;
+        self.text = Bytes::copy_from_slice(text.as_bytes());
+        self.lines = lines;
     }
 
     /// Where an instance's lines are.
-    fn lines(&self, index: usize) -> Range<usize> {
+    fn range(&self, index: usize) -> Range<usize> {
         let start = index
             .checked_sub(1)
-            .map_or(self.head, |before| self.ends[before] as usize);
-        start..self.ends[index] as usize
+            .map_or(self.head, |before| self.lines[before].end as usize);
+        start..self.lines[index].end as usize
     }
 }
 
-fn end(length: usize) -> u32 {
-    u32::try_from(length).expect("a block is some hundred kilobytes")
+impl Lines {
+    /// Those of an instance, written behind a text.
+    fn written(text: &mut String, metric: &Metric, view: &View<'_>) -> Self {
+        let start = text.len();
+        view.write(metric, &mut Samples::apart(text, metric.name));
+        let value = match metric.values {
+            Values::Labelled(_) => None,
+            // The last space: labels may have some, too, and a value has none.
+            Values::One(_) | Values::DaysUntil(_) => text[start..].rfind(' ').map(|space| start + space + 1),
+        };
+        Self {
+            value: offset(value.unwrap_or(text.len())),
+            end: offset(text.len()),
+        }
+    }
+
+    /// The same lines after what began at `from` has come to stand at `to`.
+    fn moved(self, from: usize, to: usize) -> Self {
+        let moved = |old: u32| offset(old as usize - from + to);
+        Self {
+            value: moved(self.value),
+            end: moved(self.end),
+        }
+    }
+
+    /// Where the value of the only line is, without the line's end; nowhere without one.
+    fn value(self) -> Range<usize> {
+        let value = self.value as usize;
+        value..value.max((self.end as usize).saturating_sub(1))
+    }
 }
 
-/// Writes over lines. Returns whether the new ones are as long.
-fn set_all(lines: &mut [u8], new: &[u8]) -> bool {
-    let fits = lines.len() == new.len();
+fn offset(at: usize) -> u32 {
+    u32::try_from(at).expect("a block is some hundred kilobytes")
+}
+
+/// Writes over what stands there. Returns whether the new text is as long.
+fn set(old: &mut [u8], new: &str) -> bool {
+    let fits = old.len() == new.len();
     if fits {
-        lines.copy_from_slice(new);
+        old.copy_from_slice(new.as_bytes());
     }
     fits
-}
-
-/// Writes over the value of a line, between its last space and its end. Returns whether the new one is as long.
-fn set_value(line: &mut [u8], value: &[u8]) -> bool {
-    // The last one: labels may have spaces, too, and a value has none.
-    let before = line.len().checked_sub(value.len() + 2);
-    let is_last_space = |at: &usize| line[*at] == b' ' && !line[at + 1..].contains(&b' ');
-    let Some(space) = before.filter(is_last_space) else {
-        return false;
-    };
-    line[space + 1..][..value.len()].copy_from_slice(value);
-    true
 }

@@ -30,8 +30,10 @@ pub struct Metric {
 pub(super) enum Moves {
     /// Once a poll has an outcome.
     Outcome,
-    /// Once a poll tells other counts of certificates.
-    Counts,
+    /// Once a poll succeeds where the one before had not, or fails where that had not, or for another reason.
+    Up,
+    /// Once a poll tells of more certificates, or fewer.
+    Issued,
     /// Once a poll tells anything else that is new.
     Status,
     /// Never; what it shows is of the instance and its account.
@@ -110,7 +112,7 @@ pub const INSTANCE: [Metric; 13] = [
         help: "Certificates that the instance has issued: intermediate CAs for a root, client and server certificates \
                for an intermediate.",
         labels: &[],
-        moves: Moves::Counts,
+        moves: Moves::Issued,
         values: Values::One(|seen| seen.count(|status| status.certificates_issued).map(Number::Exact)),
     },
     Metric {
@@ -118,7 +120,7 @@ pub const INSTANCE: [Metric; 13] = [
         kind: MetricType::GAUGE,
         help: "Certificates that the instance can issue in all.",
         labels: &[],
-        moves: Moves::Counts,
+        moves: Moves::Status,
         values: Values::One(|seen| seen.count(|status| status.certificates_quota).map(Number::Exact)),
     },
     Metric {
@@ -169,7 +171,7 @@ pub const INSTANCE: [Metric; 13] = [
         kind: MetricType::GAUGE,
         help: "Whether the last poll of the instance succeeded; what is known from before stays on show while it is 0.",
         labels: &[],
-        moves: Moves::Outcome,
+        moves: Moves::Up,
         values: Values::One(|seen| Some(Number::Exact(seen.instance.up().into()))),
     },
     Metric {
@@ -185,7 +187,7 @@ pub const INSTANCE: [Metric; 13] = [
         kind: MetricType::GAUGE,
         help: "Why the last poll of the instance failed; only while it has.",
         labels: &["reason"],
-        moves: Moves::Outcome,
+        moves: Moves::Up,
         values: Values::Labelled(|seen, put| {
             if let Some(failure) = &seen.instance.failure {
                 put(&[failure.reason.as_str()], 1.0);

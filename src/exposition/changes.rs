@@ -11,7 +11,8 @@ pub(super) type Placed<'a> = (usize, View<'a>);
 /// The instances of which something has changed, sorted by place.
 pub(super) struct Changes<'a> {
     outcomes: Vec<Placed<'a>>,
-    counts: Vec<Placed<'a>>,
+    ups: Vec<Placed<'a>>,
+    issued: Vec<Placed<'a>>,
     statuses: Vec<Placed<'a>>,
     /// The true time for each instance of all.
     pub(super) now: Vec<UnixMillis>,
@@ -22,7 +23,8 @@ impl<'a> Changes<'a> {
     pub(super) fn since(revision: u64, snapshot: &'a Snapshot, now: UnixMillis) -> Self {
         let mut changes = Self {
             outcomes: Vec::new(),
-            counts: Vec::new(),
+            ups: Vec::new(),
+            issued: Vec::new(),
             statuses: Vec::new(),
             now: Vec::new(),
         };
@@ -36,8 +38,11 @@ impl<'a> Changes<'a> {
                 continue;
             }
             changes.outcomes.push((place, view));
-            if revisions.counts > revision {
-                changes.counts.push((place, view));
+            if revisions.up > revision {
+                changes.ups.push((place, view));
+            }
+            if revisions.issued > revision {
+                changes.issued.push((place, view));
             }
             if revisions.status > revision {
                 changes.statuses.push((place, view));
@@ -50,7 +55,8 @@ impl<'a> Changes<'a> {
     pub(super) fn of(&self, moves: Moves) -> &[Placed<'a>] {
         match moves {
             Moves::Outcome => &self.outcomes,
-            Moves::Counts => &self.counts,
+            Moves::Up => &self.ups,
+            Moves::Issued => &self.issued,
             Moves::Status => &self.statuses,
             Moves::Never => &[],
         }

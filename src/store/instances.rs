@@ -31,8 +31,10 @@ pub struct Entry {
 pub struct Revisions {
     /// A poll had an outcome.
     pub outcome: u64,
-    /// A poll told other counts of certificates than the one before.
-    pub counts: u64,
+    /// A poll succeeded where the one before had not, or failed where that had not, or for another reason.
+    pub up: u64,
+    /// A poll told of more or fewer certificates issued than the one before.
+    pub issued: u64,
     /// A poll told anything else that was new.
     pub status: u64,
 }
@@ -93,30 +95,36 @@ impl From<InstanceState> for Entry {
 impl Revisions {
     /// A poll has succeeded at this revision, and told `after` where `before` was known.
     pub(super) fn told(&mut self, revision: u64, before: Option<&InstanceStatus>, after: &InstanceStatus) {
-        if before.map(counts) != Some(counts(after)) {
-            self.counts = revision;
+        if before.map(issued) != Some(issued(after)) {
+            self.issued = revision;
         }
-        if before.map(all_but_counts) != Some(all_but_counts(after)) {
+        if before.map(all_else) != Some(all_else(after)) {
             self.status = revision;
         }
     }
 }
 
-fn counts(status: &InstanceStatus) -> impl PartialEq {
-    (status.certificates_issued, status.certificates_quota)
+fn issued(status: &InstanceStatus) -> impl PartialEq {
+    status.certificates_issued
 }
 
-fn all_but_counts(status: &InstanceStatus) -> impl PartialEq {
+fn all_else(status: &InstanceStatus) -> impl PartialEq {
     let InstanceStatus {
         status,
         ca_type,
         certificates_issued: _,
-        certificates_quota: _,
+        certificates_quota,
         not_before,
         not_after,
         subscription_expiry,
         certificate_identifier,
     } = status;
     let texts = (status, ca_type, certificate_identifier);
-    (texts, not_before, not_after, subscription_expiry)
+    (
+        texts,
+        certificates_quota,
+        not_before,
+        not_after,
+        subscription_expiry,
+    )
 }
