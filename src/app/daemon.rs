@@ -46,14 +46,14 @@ pub struct Daemon {
     generation: CancellationToken,
 }
 
-/// A daemon and what it was started with, and the requests to reload it.
-type Started = (
-    Config,
-    Host,
-    Option<StateFile>,
-    Daemon,
-    mpsc::Receiver<web::Reload>,
-);
+/// A daemon, what it was started with, and the requests to reload it.
+struct Started {
+    config: Config,
+    host: Host,
+    state: Option<StateFile>,
+    daemon: Daemon,
+    reloads: mpsc::Receiver<web::Reload>,
+}
 
 impl Daemon {
     /// Binds every address, then starts everything. Requests to reload come out of the second part.
@@ -100,12 +100,15 @@ impl Daemon {
 
     /// Starts everything but the web server, with what was kept of the process before.
     pub fn poll(config: &Config, host: &Host, state: Option<&StateFile>) -> anyhow::Result<Self> {
-        let (store, telemetry) = (Arc::new(Store::default()), Arc::new(Telemetry::new(BUILD)?));
-        if let Some(state) = state {
-            state.restore(&store)?;
-            let (state, store) = (state.clone(), Arc::clone(&store));
-            host.tasks.spawn("the state file", |stop| state.keep(store, stop));
-        }
+        let telemetry = Arc::new(Telemetry::new(BUILD)?);
+        let store = match state {
+            None => Arc::default(),
+            Some(state) => {
+                let keeping = state.clone();
+                host.tasks.spawn("the state file", |stop| keeping.keep(stop));
+                Arc::clone(&state.store)
+            }
+        };
         let mut accounts = Accounts::new(&store, &telemetry);
         let generation = accounts.generation(config, host).start(host);
         telemetry.config_loaded(host.clock.now());
@@ -131,7 +134,13 @@ impl Daemon {
 /// configuration at `path`.
 pub(super) async fn run(path: &Path, web: Web, state: Option<&Path>) -> anyhow::Result<ExitCode> {
     let mut signals = Signals::watch_all()?;
-    let (config, host, state, mut daemon, mut reloads) = tokio::select! {
+    let Started {
+        config,
+        host,
+        state,
+        mut daemon,
+        mut reloads,
+    } = tokio::select! {
         started = start(path, web, state) => started?,
         // A file system may hang, and a signal that is watched ends nothing by itself.
         signal = signals.next_to_stop() => {
@@ -180,7 +189,7 @@ pub(super) async fn run(path: &Path, web: Web, state: Option<&Path>) -> anyhow::
     service_manager.stopping();
     host.tasks.stop();
     tokio::select! {
-        ended = end(&host, state, &daemon.store) => Ok(ended),
+        ended = end(&host, state) => Ok(ended),
         signal = signals.next_to_stop() => {
             info!(signal, "stopping at once");
             Ok(ExitCode::from(FAILED))
@@ -198,18 +207,23 @@ async fn start(path: &Path, web: Web, state: Option<&Path>) -> anyhow::Result<St
     });
     let (config, host, state) = preparing.await.expect("nothing makes preparing panic")?;
     let (daemon, reloads) = Daemon::start(&config, &host, web, state.as_ref()).await?;
-    Ok((config, host, state, daemon, reloads))
+    Ok(Started {
+        config,
+        host,
+        state,
+        daemon,
+        reloads,
+    })
 }
 
 /// Waits for the end of everything that runs, and keeps what is known.
-async fn end(host: &Host, state: Option<StateFile>, store: &Arc<Store>) -> ExitCode {
+async fn end(host: &Host, state: Option<StateFile>) -> ExitCode {
     if let Err(failed) = host.tasks.join(GRACE).await {
         error!("{failed}");
         return ExitCode::from(FAILED);
     }
     if let Some(state) = state {
-        let store = Arc::clone(store);
-        let saved = tokio::task::spawn_blocking(move || state.save(&store)).await;
+        let saved = tokio::task::spawn_blocking(move || state.save()).await;
         if let Err(error) = saved.map_err(io::Error::other).flatten() {
             error!(%error, "cannot write the state");
             return ExitCode::from(FAILED);

@@ -20,26 +20,33 @@ const WAIT: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(
 /// The wait in writes: writing takes 2 % of the time at the most, unless even the longest wait is too short for that.
 const WRITES: u32 = 50;
 
-/// Where the state is kept.
+/// A file, and the store that is kept in it.
 #[derive(Clone, Debug)]
 pub struct StateFile {
     path: PathBuf,
     files: Files,
+    /// What is known, at first what was kept of the process before.
+    pub store: Arc<Store>,
 }
 
 impl StateFile {
-    /// A file that can be written; it need not be there yet.
+    /// A file that can be written, and what was kept in it; it need not be there yet. One that is damaged is set aside,
+    /// and the store is empty. Blocks.
     pub fn open(path: &Path, files: &Files) -> anyhow::Result<Self> {
-        let (path, files) = (path.to_owned(), files.clone());
+        let opened = Self {
+            path: path.to_owned(),
+            files: files.clone(),
+            store: Arc::default(),
+        };
         files
-            .check_replaceable(&path)
+            .check_replaceable(path)
             .with_context(|| format!("cannot keep the state in {}", path.display()))?;
-        Ok(Self { path, files })
+        opened.restore()?;
+        Ok(opened)
     }
 
-    /// Reads what was kept into a store. A file that is damaged is set aside, and the store stays empty.
-    pub fn restore(&self, store: &Store) -> anyhow::Result<()> {
-        let path = self.path.display();
+    fn restore(&self) -> anyhow::Result<()> {
+        let (path, store) = (self.path.display(), &self.store);
         let text = match self.files.read(&self.path) {
             Ok(text) => Ok(text),
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -67,7 +74,7 @@ impl StateFile {
     }
 
     /// Writes the store whenever it has changed, until asked to stop.
-    pub(super) async fn keep(self, store: Arc<Store>, stop: CancellationToken) {
+    pub(super) async fn keep(self, stop: CancellationToken) {
         let mut written = None;
         let mut failing = false;
         let mut wait = WAIT.0;
@@ -76,13 +83,13 @@ impl StateFile {
                 () = tokio::time::sleep(wait) => {}
                 () = stop.cancelled() => return,
             }
-            if written == Some(store.revision()) {
+            if written == Some(self.store.revision()) {
                 continue;
             }
             let start = Instant::now();
-            let (file, of) = (self.clone(), Arc::clone(&store));
+            let file = self.clone();
             // Encoding and syncing thousands of instances takes longer than others should wait.
-            let saved = tokio::task::spawn_blocking(move || file.save(&of)).await;
+            let saved = tokio::task::spawn_blocking(move || file.save()).await;
             let saved = saved.map_err(io::Error::other).flatten();
             wait = (start.elapsed() * WRITES).clamp(WAIT.0, WAIT.1);
             let path = self.path.display();
@@ -96,9 +103,9 @@ impl StateFile {
         }
     }
 
-    /// Writes the store in one step; returns the revision that was written.
-    pub fn save(&self, store: &Store) -> io::Result<u64> {
-        let (text, revision) = store.to_text();
+    /// Writes the store in one step; returns the revision that was written. Blocks.
+    pub fn save(&self) -> io::Result<u64> {
+        let (text, revision) = self.store.to_text();
         self.files.replace(&self.path, &text).map(|()| revision)
     }
 }

@@ -19,17 +19,17 @@ use crate::yaml::FileError;
 /// A web configuration that is read again whenever it is asked for, by one at a time.
 #[derive(Debug)]
 pub(super) struct LiveConfig {
-    speaks_tls: bool,
-    watched: Mutex<Watched>,
-}
-
-#[derive(Debug)]
-struct Watched {
     path: PathBuf,
     files: Files,
     speaks_tls: bool,
     /// It said nothing at the start, and may say nothing now.
     blank: bool,
+    products: Mutex<Products>,
+}
+
+/// What is made of the file and of those that it names.
+#[derive(Debug)]
+struct Products {
     config: Product<WebConfig>,
     tls: Product<ServerConfig>,
     /// The configuration that `tls` was made for.
@@ -59,18 +59,20 @@ impl LiveConfig {
         let text = text.map_err(|error| FileError::unreadable(path, error))?;
         let config = WebConfig::parse_with_files(path, &text, &files).await?;
         let (speaks_tls, summary) = (config.tls.is_some(), config.to_string());
-        let mut watched = Watched {
-            path: path.to_owned(),
-            files,
-            speaks_tls,
-            blank: config::is_blank(&text),
+        let mut products = Products {
             config: Product::new("web configuration"),
             tls: Product::new("TLS of the web configuration"),
             tls_of: None,
         };
-        watched.config.start(digest(&text), config);
-        let watched = Mutex::new(watched);
-        Ok((Self { speaks_tls, watched }, summary))
+        products.config.start(digest(&text), config);
+        let live = Self {
+            path: path.to_owned(),
+            files,
+            speaks_tls,
+            blank: config::is_blank(&text),
+            products: Mutex::new(products),
+        };
+        Ok((live, summary))
     }
 
     /// Whether connections begin with a TLS handshake.
@@ -80,26 +82,13 @@ impl LiveConfig {
 
     /// What the file says now.
     pub(super) async fn config(&self) -> Result<Arc<WebConfig>, Broken> {
-        self.watched.lock().await.config().await
+        self.refresh_config(&mut *self.products.lock().await).await
     }
 
     /// What the next handshake goes by.
     pub(super) async fn tls(&self) -> Result<Arc<ServerConfig>, Broken> {
-        self.watched.lock().await.tls().await
-    }
-}
-
-impl Watched {
-    async fn config(&mut self) -> Result<Arc<WebConfig>, Broken> {
-        let text = self.files.read_regular(&self.path).await;
-        let text = text.map_err(|error| FileError::unreadable(&self.path, error).to_string());
-        let seen = text.as_ref().map(|text| digest(text)).map_err(Clone::clone);
-        let understand = || parse(&self.path, &text?, self.speaks_tls, self.blank);
-        self.config.refresh(seen, understand)
-    }
-
-    async fn tls(&mut self) -> Result<Arc<ServerConfig>, Broken> {
-        let config = self.config().await?;
+        let mut products = self.products.lock().await;
+        let config = self.refresh_config(&mut products).await?;
         let tls = config.tls.as_ref().ok_or(Broken)?;
         let texts = Texts::read(tls, &self.files).await;
         let texts = texts.map_err(|errors| in_words(&errors));
@@ -109,12 +98,24 @@ impl Watched {
                 .server_config(tls, config.http2)
                 .map_err(|errors| in_words(&errors))
         };
-        if !self.tls_of.as_ref().is_some_and(|of| Arc::ptr_eq(of, &config)) {
+        if !products
+            .tls_of
+            .as_ref()
+            .is_some_and(|of| Arc::ptr_eq(of, &config))
+        {
             // Two configurations can name the same texts.
-            self.tls.outdated = true;
-            self.tls_of = Some(Arc::clone(&config));
+            products.tls.outdated = true;
+            products.tls_of = Some(Arc::clone(&config));
         }
-        self.tls.refresh(seen, understand)
+        products.tls.refresh(seen, understand)
+    }
+
+    async fn refresh_config(&self, products: &mut Products) -> Result<Arc<WebConfig>, Broken> {
+        let text = self.files.read_regular(&self.path).await;
+        let text = text.map_err(|error| FileError::unreadable(&self.path, error).to_string());
+        let seen = text.as_ref().map(|text| digest(text)).map_err(Clone::clone);
+        let understand = || parse(&self.path, &text?, self.speaks_tls, self.blank);
+        products.config.refresh(seen, understand)
     }
 }
 

@@ -572,36 +572,34 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// Of few values, so that an answer is often the same as the one before but for a field or two.
+/// Mostly the same, so that many an answer differs from the one before in one field alone.
 fn status() -> impl Strategy<Value = InstanceStatus> {
-    let text = |texts: &[&'static str]| {
-        let texts: Vec<_> = texts.iter().map(|text| (*text).to_owned()).collect();
-        proptest::option::of(proptest::sample::select(texts))
+    let text = |usual: &str, other: &str| {
+        let [usual, other] = [usual, other].map(|text| Some(text.to_owned()));
+        prop_oneof![8 => Just(usual), 1 => Just(other), 1 => Just(None)]
     };
+    let count = |usual| prop_oneof![8 => Just(Some(usual)), 1 => Just(Some(10)), 1 => proptest::option::of(any::<i64>())];
     let day = 86_400_000;
-    let time = proptest::option::of(
-        prop_oneof![(NOW.0 - 2 * day..NOW.0 + 12 * day), any::<i64>()].prop_map(UnixMillis),
-    );
-    let count = proptest::option::of(prop_oneof![Just(9), Just(10), any::<i64>()]);
+    let time = |days| {
+        let near = (NOW.0 - 2 * day)..(NOW.0 + 12 * day);
+        let millis = prop_oneof![8 => Just(Some(NOW.0 + days * day)), 1 => near.prop_map(Some), 1 => proptest::option::of(any::<i64>())];
+        millis.prop_map(|millis| millis.map(UnixMillis))
+    };
     (
-        text(&["USED", "BUY", "PAUSED"]),
-        text(&["ROOT", "SUB_ROOT"]),
-        text(&["1", "2"]),
-        (count.clone(), count),
-        (time.clone(), time),
+        (text("USED", "PAUSED"), text("SUB_ROOT", "ROOT"), text("1", "2")),
+        (count(9), count(20)),
+        (time(-300), time(10), time(9)),
     )
-        .prop_map(
-            |(status, ca_type, certificate_identifier, counts, times)| InstanceStatus {
-                status,
-                ca_type,
-                certificate_identifier,
-                certificates_issued: counts.0,
-                certificates_quota: counts.1,
-                not_before: times.0,
-                not_after: times.1,
-                subscription_expiry: times.0,
-            },
-        )
+        .prop_map(|(texts, counts, times)| InstanceStatus {
+            status: texts.0,
+            ca_type: texts.1,
+            certificate_identifier: texts.2,
+            certificates_issued: counts.0,
+            certificates_quota: counts.1,
+            not_before: times.0,
+            not_after: times.1,
+            subscription_expiry: times.2,
+        })
 }
 
 fn targets_of(account: &AccountName, ids: &BTreeSet<usize>, labels: Labels) -> Vec<Arc<Target>> {

@@ -268,17 +268,19 @@ async fn a_reload_that_hangs_is_told_of_and_the_next_one_works() {
 
 #[test]
 fn a_signal_to_stop_is_obeyed_though_the_start_hangs() {
-    let setup = Setup::new("");
-    let path = setup.path("config.yaml");
-    std::fs::remove_file(&path).unwrap();
-    assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
-    let program = Program::start(&mut setup.command(&[]));
-    // Nobody ever writes to it.
-    let _pipe = once_it_is_read(&path);
-    program.signal("TERM");
-    let (code, _, log) = program.end();
-    assert_eq!(code, Some(0), "{log}");
-    assert!(log.contains("stopped before it had started"), "{log}");
+    for hangs in ["config.yaml", "state"] {
+        let setup = Setup::new(&yaml("http://127.0.0.1:9", 10, "interval: 1m", [A]));
+        let path = setup.path(hangs);
+        let _ = std::fs::remove_file(&path);
+        assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
+        let program = Program::start(setup.command(&[]).arg("--state.file").arg(setup.path("state")));
+        // Nobody ever writes to it.
+        let _pipe = once_it_is_read(&path);
+        program.signal("TERM");
+        let (code, _, log) = program.end();
+        assert_eq!(code, Some(0), "{hangs}: {log}");
+        assert!(log.contains("stopped before it had started"), "{hangs}: {log}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
