@@ -50,6 +50,13 @@ pub(crate) struct Server {
 /// Nanoseconds on a processor so far, by thread.
 type OnCpu = BTreeMap<i32, u64>;
 
+impl Kind {
+    /// Takes tens of milliseconds and more.
+    pub(crate) fn is_slow(self) -> bool {
+        matches!(self, Self::Registry | Self::Go | Self::Python)
+    }
+}
+
 impl Programs {
     pub(crate) fn find(folder: &Path) -> Self {
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/scrape");
