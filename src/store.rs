@@ -138,7 +138,7 @@ impl Store {
             };
             revisions.outcome = state.revision;
             if change != Change::None {
-                revisions.up = state.revision;
+                revisions.health = state.revision;
             }
             match outcome {
                 Ok(status) => {

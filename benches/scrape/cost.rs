@@ -1,14 +1,14 @@
 //! CPU time per scrape and memory of every server with the same series.
 //!
-//! All servers run at once and are scraped in turn, so that whatever else the machine does weighs on all alike. A round
-//! begins more than a second after the last, when our page is too old to be shared with it. A ready page of ours is one
-//! that was made for another client, and is still new enough to be shared. Whoever comes first finds the processor
-//! asleep and its caches cold, which is life, and warms the kernel's part of it for the next: they take turns at that.
+//! All servers run at once and are scraped in turn, so that whatever else the machine does weighs on all alike. Each
+//! scrape comes after a rest, in which the processor falls asleep and forgets, as it does from one scrape of Prometheus to
+//! the next. Our page is then too old to be shared with the scrape before. A ready page of ours is one that was made for
+//! another client before the rest, and is still new enough to be shared.
 
 use std::path::Path;
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep};
 
 use crate::client::scrape_at_once;
 use crate::processors::Processors;
@@ -18,17 +18,13 @@ use crate::server::{CLIENTS, Kind, Programs, Server, millis_between};
 /// So old may a page be that is given to another client.
 const SHARED: Duration = Duration::from_secs(1);
 
-/// From one of our pages to the next.
-const PAUSE: Duration = Duration::from_millis(1_100);
-
-/// From what changes, and from the making of a ready page, to the scrapes: not so long that the ready page would be too
-/// old to be shared, and long enough for the processor to have forgotten it as it has forgotten ours.
-const AGE: Duration = Duration::from_millis(800);
+/// From what changes, or the making of a ready page, to the scrape.
+const PAUSE: Duration = Duration::from_millis(700);
 
 /// What a server still does once its client has everything, or its facts have changed.
 const REST: Duration = Duration::from_millis(20);
 
-/// Rounds in which those are scraped that take hundreds of milliseconds.
+/// Rounds in which those are scraped that are slow.
 const ROUNDS_OF_SLOW: u32 = 2;
 
 /// How it is scraped.
@@ -85,38 +81,29 @@ pub(crate) async fn measure(
     let page = ours.clients[0].page().await?;
     let path = folder.join("page.txt");
     std::fs::write(&path, of_instances(&page))?;
-    let mut servers = vec![ours];
+    let mut servers = vec![ours, ready];
     servers.extend(processors.servers(|| Server::rivals(&path, programs))?);
-    servers.push(ready);
-    // Before those that take hundreds of milliseconds, which would make the ready page too old.
-    servers.sort_by_key(|server| server.kind.is_slow());
-    let quick = servers.iter().filter(|server| !server.kind.is_slow()).count();
     let mut millis = vec![Vec::new(); servers.len()];
     for mode in MODES {
         let mut used = vec![Vec::new(); servers.len()];
         // The first round opens connections and does not count.
         for round in 0..=rounds {
-            let begun = Instant::now();
-            for server in &mut servers {
-                prepare(server, mode).await?;
-            }
-            sleep_until(begun + AGE).await;
-            let turns = (0..quick).map(|place| (place + round as usize) % quick);
-            for turn in turns.chain(quick..servers.len()) {
-                let server = &mut servers[turn];
+            for (server, used) in servers.iter_mut().zip(&mut used) {
                 if round > ROUNDS_OF_SLOW && server.kind.is_slow() {
                     continue;
                 }
+                let begun = Instant::now();
+                prepare(server, mode).await?;
+                sleep(PAUSE).await;
                 anyhow::ensure!(
                     server.kind != Kind::Ready || begun.elapsed() < SHARED,
                     "the ready page was too old to be shared; this machine is too slow or too busy"
                 );
                 let cost = scrape(server, mode).await?;
                 if round > 0 {
-                    used[turn].push(cost);
+                    used.push(cost);
                 }
             }
-            sleep_until(begun + PAUSE).await;
         }
         for (millis, used) in millis.iter_mut().zip(&mut used) {
             millis.push(median(used));

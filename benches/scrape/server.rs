@@ -51,7 +51,7 @@ pub(crate) struct Server {
 type OnCpu = BTreeMap<i32, u64>;
 
 impl Kind {
-    /// Takes tens of milliseconds and more.
+    /// Takes tens to hundreds of milliseconds for thousands of instances.
     pub(crate) fn is_slow(self) -> bool {
         matches!(self, Self::Registry | Self::Go | Self::Python)
     }

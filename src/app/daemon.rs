@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,6 +32,9 @@ const LOADS: usize = 4;
 /// How long calls and requests under way may take to end after a signal; the web server takes 5 s at most.
 const GRACE: Duration = Duration::from_secs(7);
 
+/// How long the state may take to be written at the end.
+const LONGEST_SAVE: Duration = Duration::from_secs(5);
+
 /// A daemon that is running, as long as the host's tasks are.
 #[derive(Debug)]
 pub struct Daemon {
@@ -41,6 +44,7 @@ pub struct Daemon {
     pub store: Arc<Store>,
     /// What it counts.
     pub telemetry: Arc<Telemetry>,
+    state: Option<StateFile>,
     accounts: Accounts,
     /// Stops the loops of the configuration in force.
     generation: CancellationToken,
@@ -50,18 +54,18 @@ pub struct Daemon {
 struct Started {
     config: Config,
     host: Host,
-    state: Option<StateFile>,
     daemon: Daemon,
     reloads: mpsc::Receiver<web::Reload>,
 }
 
 impl Daemon {
-    /// Binds every address, then starts everything. Requests to reload come out of the second part.
+    /// Binds every address, then starts everything, with what was kept in the file `state`. Requests to reload come out
+    /// of the second part.
     pub async fn start(
         config: &Config,
         host: &Host,
         web: Web,
-        state: Option<&StateFile>,
+        state: Option<PathBuf>,
     ) -> anyhow::Result<(Self, mpsc::Receiver<web::Reload>)> {
         let gate = match &web.web_config {
             Some(path) => web::Gate::load(path, host.files.clone(), &host.random).await?,
@@ -73,6 +77,12 @@ impl Daemon {
         };
         let listeners = web::bind(&web.listen_addresses).await?;
         let addresses = listeners.addresses().to_vec();
+        let files = host.files.clone();
+        let opening = tokio::task::spawn_blocking(move || {
+            let opened = state.map(|path| StateFile::open(&path, &files));
+            opened.transpose()
+        });
+        let state = opening.await.expect("no file makes opening panic")?;
         let daemon = Self::poll(config, host, state)?;
         let (reload, reloads) = mpsc::channel(1);
         let site = web::Site::new(
@@ -99,9 +109,9 @@ impl Daemon {
     }
 
     /// Starts everything but the web server, with what was kept of the process before.
-    pub fn poll(config: &Config, host: &Host, state: Option<&StateFile>) -> anyhow::Result<Self> {
+    pub fn poll(config: &Config, host: &Host, state: Option<StateFile>) -> anyhow::Result<Self> {
         let telemetry = Arc::new(Telemetry::new(BUILD)?);
-        let store = match state {
+        let store = match &state {
             None => Arc::default(),
             Some(state) => {
                 let keeping = state.clone();
@@ -116,6 +126,7 @@ impl Daemon {
             addresses: Vec::new(),
             store,
             telemetry,
+            state,
             accounts,
             generation,
         })
@@ -137,7 +148,6 @@ pub(super) async fn run(path: &Path, web: Web, state: Option<&Path>) -> anyhow::
     let Started {
         config,
         host,
-        state,
         mut daemon,
         mut reloads,
     } = tokio::select! {
@@ -189,7 +199,7 @@ pub(super) async fn run(path: &Path, web: Web, state: Option<&Path>) -> anyhow::
     service_manager.stopping();
     host.tasks.stop();
     tokio::select! {
-        ended = end(&host, state) => Ok(ended),
+        ended = end(&host, daemon.state) => Ok(ended),
         signal = signals.next_to_stop() => {
             info!(signal, "stopping at once");
             Ok(ExitCode::from(FAILED))
@@ -199,18 +209,13 @@ pub(super) async fn run(path: &Path, web: Web, state: Option<&Path>) -> anyhow::
 
 /// Starts what the configuration at `path` says.
 async fn start(path: &Path, web: Web, state: Option<&Path>) -> anyhow::Result<Started> {
-    let (path, state) = (path.to_owned(), state.map(Path::to_owned));
-    let preparing = tokio::task::spawn_blocking(move || {
-        let (config, host) = prepare(&path)?;
-        let state = state.map(|path| StateFile::open(&path, &host.files));
-        anyhow::Ok((config, host, state.transpose()?))
-    });
-    let (config, host, state) = preparing.await.expect("nothing makes preparing panic")?;
-    let (daemon, reloads) = Daemon::start(&config, &host, web, state.as_ref()).await?;
+    let path = path.to_owned();
+    let preparing = tokio::task::spawn_blocking(move || prepare(&path));
+    let (config, host) = preparing.await.expect("nothing makes preparing panic")?;
+    let (daemon, reloads) = Daemon::start(&config, &host, web, state.map(Path::to_owned)).await?;
     Ok(Started {
         config,
         host,
-        state,
         daemon,
         reloads,
     })
@@ -223,7 +228,9 @@ async fn end(host: &Host, state: Option<StateFile>) -> ExitCode {
         return ExitCode::from(FAILED);
     }
     if let Some(state) = state {
-        let saved = tokio::task::spawn_blocking(move || state.save()).await;
+        let saving = tokio::task::spawn_blocking(move || state.save());
+        let saved = tokio::time::timeout(LONGEST_SAVE, saving).await;
+        let saved = saved.unwrap_or_else(|_| Ok(Err(io::ErrorKind::TimedOut.into())));
         if let Err(error) = saved.map_err(io::Error::other).flatten() {
             error!(%error, "cannot write the state");
             return ExitCode::from(FAILED);

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -27,6 +27,8 @@ pub struct StateFile {
     files: Files,
     /// What is known, at first what was kept of the process before.
     pub store: Arc<Store>,
+    /// One at a time writes to the file that is to take its place.
+    writing: Arc<Mutex<()>>,
 }
 
 impl StateFile {
@@ -37,6 +39,7 @@ impl StateFile {
             path: path.to_owned(),
             files: files.clone(),
             store: Arc::default(),
+            writing: Arc::default(),
         };
         files
             .check_replaceable(path)
@@ -105,6 +108,7 @@ impl StateFile {
 
     /// Writes the store in one step; returns the revision that was written. Blocks.
     pub fn save(&self) -> io::Result<u64> {
+        let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         let (text, revision) = self.store.to_text();
         self.files.replace(&self.path, &text).map(|()| revision)
     }

@@ -78,51 +78,33 @@ impl Block {
         self.text.clone()
     }
 
-    /// Makes what stands there say what is so now, of the instances that have `moved`, and what days are left for
+    /// Makes what stands there say what is so now, of the instances that have `changed`, and what days are left for
     /// each at its `now`. Returns whether it could: days that have become longer or shorter need another block.
-    pub(super) fn update(&mut self, metric: &Metric, moved: &[Placed<'_>], now: &[UnixMillis]) -> bool {
-        if moved.is_empty() && self.until.is_empty() {
-            return true;
-        }
-        for (place, view) in moved {
-            if let Values::DaysUntil(until) = metric.values {
+    pub(super) fn update(&mut self, metric: &Metric, changed: &[Placed<'_>], now: &[UnixMillis]) -> bool {
+        if let Values::DaysUntil(until) = metric.values {
+            for (place, view) in changed {
                 self.until[place % INSTANCES] = view.time(until);
             }
+            let mut text = self.take_text();
+            let fits = self.count_days(&mut text, now);
+            self.text = text.freeze();
+            return fits;
         }
-        // Whoever is still sending the page before goes on with what it has.
-        let text = std::mem::take(&mut self.text).try_into_mut();
-        let mut text = text.unwrap_or_else(|shared| BytesMut::from(&shared[..]));
-        let misfits = self.write_over(&mut text, metric, moved);
-        let fits = self.count_days(&mut text, now);
-        self.text = text.freeze();
-        if !misfits.is_empty() && self.until.is_empty() {
-            self.replace(metric, &misfits);
-            return true;
+        if !changed.is_empty() {
+            let mut text = self.take_text();
+            let misfits = self.write_over(&mut text, metric, changed);
+            self.text = text.freeze();
+            if !misfits.is_empty() {
+                self.replace(metric, &misfits);
+            }
         }
-        fits && misfits.is_empty()
+        true
     }
 
-    /// Returns those that do not fit into their places.
-    fn write_over<'a>(&self, text: &mut [u8], metric: &Metric, moved: &[Placed<'a>]) -> Vec<Placed<'a>> {
-        let mut new = String::new();
-        // All values first, and their places after that: one after the other, each would wait for the memory of both.
-        let values: Vec<_> = moved.iter().map(|(_, view)| view.value(metric)).collect();
-        let mut fits = |(place, view): &Placed<'a>, value: Option<Number>| {
-            let index = place % INSTANCES;
-            new.clear();
-            if let Values::Labelled(_) = metric.values {
-                view.write(metric, &mut Samples::apart(&mut new, metric.name));
-                set(&mut text[self.range(index)], &new)
-            } else {
-                if let Some(value) = value {
-                    value.write(&mut new);
-                }
-                set(&mut text[self.lines[index].value()], &new)
-            }
-        };
-        let moved = moved.iter().zip(values);
-        let misfits = moved.filter(|(placed, value)| !fits(placed, *value));
-        misfits.map(|(placed, _)| *placed).collect()
+    /// Its text, to be written over. Whoever is still sending the page before goes on with what it has.
+    fn take_text(&mut self) -> BytesMut {
+        let text = std::mem::take(&mut self.text).try_into_mut();
+        text.unwrap_or_else(|shared| BytesMut::from(&shared[..]))
     }
 
     /// Returns whether everything fits into its place.
@@ -130,31 +112,58 @@ impl Block {
         let mut days = String::new();
         let mut counted = self.lines.iter().zip(&self.until).zip(now);
         counted.all(|((lines, until), now)| {
-            let Some(until) = *until else { return true };
             days.clear();
-            Number::Days { until, now: *now }.write(&mut days);
+            if let Some(until) = *until {
+                Number::Days { until, now: *now }.write(&mut days);
+            }
             set(&mut text[lines.value()], &days)
         })
     }
 
+    /// Returns those that do not fit into their places.
+    fn write_over<'a>(&self, text: &mut [u8], metric: &Metric, changed: &[Placed<'a>]) -> Vec<Placed<'a>> {
+        let mut misfits = Vec::new();
+        let mut new = String::new();
+        for (place, view) in changed {
+            let index = place % INSTANCES;
+            new.clear();
+            let old = if let Values::Labelled(_) = metric.values {
+                view.write(metric, &mut Samples::apart(&mut new, metric.name));
+                self.range(index)
+            } else {
+                if let Some(value) = view.value(metric) {
+                    value.write(&mut new);
+                }
+                self.lines[index].value()
+            };
+            if !set(&mut text[old], &new) {
+                misfits.push((*place, *view));
+            }
+        }
+        misfits
+    }
+
     /// Makes a new buffer of the lines that have changed and the pieces in between.
-    fn replace(&mut self, metric: &Metric, moved: &[Placed<'_>]) {
-        let mut text = String::with_capacity(self.text.len() + moved.len() * ROOM_FOR_LINES);
+    fn replace(&mut self, metric: &Metric, changed: &[Placed<'_>]) {
+        let mut text = Vec::with_capacity(self.text.len() + changed.len() * ROOM_FOR_LINES);
         let mut lines = Vec::with_capacity(self.lines.len());
+        let mut new = String::new();
         let mut copied = 0;
-        let old = std::str::from_utf8(&self.text).expect("a block is text");
-        let keep = |text: &mut String, lines: &mut Vec<Lines>, piece: Range<usize>, indexes: Range<usize>| {
-            let (from, to) = (piece.start, text.len());
-            text.push_str(&old[piece]);
-            lines.extend(self.lines[indexes].iter().map(|lines| lines.moved(from, to)));
-        };
-        for (place, view) in moved {
+        let keep =
+            |text: &mut Vec<u8>, lines: &mut Vec<Lines>, piece: Range<usize>, indexes: Range<usize>| {
+                let (from, to) = (piece.start, text.len());
+                text.extend_from_slice(&self.text[piece]);
+                lines.extend(self.lines[indexes].iter().map(|lines| lines.shifted(from, to)));
+            };
+        for (place, view) in changed {
             let index = place % INSTANCES;
             let range = self.range(index);
             let done = lines.len();
             keep(&mut text, &mut lines, copied..range.start, done..index);
             copied = range.end;
-            lines.push(Lines::written(&mut text, metric, view));
+            new.clear();
+            lines.push(Lines::written(&mut new, metric, view).shifted(0, text.len()));
+            text.extend_from_slice(new.as_bytes());
         }
         let done = lines.len();
         keep(
@@ -163,7 +172,7 @@ impl Block {
             copied..self.text.len(),
             done..self.lines.len(),
         );
-        self.text = Bytes::copy_from_slice(text.as_bytes());
+        self.text = Bytes::copy_from_slice(&text);
         self.lines = lines;
     }
 
@@ -193,11 +202,11 @@ impl Lines {
     }
 
     /// The same lines after what began at `from` has come to stand at `to`.
-    fn moved(self, from: usize, to: usize) -> Self {
-        let moved = |old: u32| offset(old as usize - from + to);
+    fn shifted(self, from: usize, to: usize) -> Self {
+        let shifted = |old: u32| offset(old as usize - from + to);
         Self {
-            value: moved(self.value),
-            end: moved(self.end),
+            value: shifted(self.value),
+            end: shifted(self.end),
         }
     }
 

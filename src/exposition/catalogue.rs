@@ -31,7 +31,7 @@ pub(super) enum Moves {
     /// Once a poll has an outcome.
     Outcome,
     /// Once a poll succeeds where the one before had not, or fails where that had not, or for another reason.
-    Up,
+    Health,
     /// Once a poll tells of more certificates, or fewer.
     Issued,
     /// Once a poll tells anything else that is new.
@@ -171,7 +171,7 @@ pub const INSTANCE: [Metric; 13] = [
         kind: MetricType::GAUGE,
         help: "Whether the last poll of the instance succeeded; what is known from before stays on show while it is 0.",
         labels: &[],
-        moves: Moves::Up,
+        moves: Moves::Health,
         values: Values::One(|seen| Some(Number::Exact(seen.instance.up().into()))),
     },
     Metric {
@@ -187,7 +187,7 @@ pub const INSTANCE: [Metric; 13] = [
         kind: MetricType::GAUGE,
         help: "Why the last poll of the instance failed; only while it has.",
         labels: &["reason"],
-        moves: Moves::Up,
+        moves: Moves::Health,
         values: Values::Labelled(|seen, put| {
             if let Some(failure) = &seen.instance.failure {
                 put(&[failure.reason.as_str()], 1.0);

@@ -11,7 +11,7 @@ pub(super) type Placed<'a> = (usize, View<'a>);
 /// The instances of which something has changed, sorted by place.
 pub(super) struct Changes<'a> {
     outcomes: Vec<Placed<'a>>,
-    ups: Vec<Placed<'a>>,
+    healths: Vec<Placed<'a>>,
     issued: Vec<Placed<'a>>,
     statuses: Vec<Placed<'a>>,
     /// The true time for each instance of all.
@@ -23,7 +23,7 @@ impl<'a> Changes<'a> {
     pub(super) fn since(revision: u64, snapshot: &'a Snapshot, now: UnixMillis) -> Self {
         let mut changes = Self {
             outcomes: Vec::new(),
-            ups: Vec::new(),
+            healths: Vec::new(),
             issued: Vec::new(),
             statuses: Vec::new(),
             now: Vec::new(),
@@ -38,8 +38,8 @@ impl<'a> Changes<'a> {
                 continue;
             }
             changes.outcomes.push((place, view));
-            if revisions.up > revision {
-                changes.ups.push((place, view));
+            if revisions.health > revision {
+                changes.healths.push((place, view));
             }
             if revisions.issued > revision {
                 changes.issued.push((place, view));
@@ -55,7 +55,7 @@ impl<'a> Changes<'a> {
     pub(super) fn of(&self, moves: Moves) -> &[Placed<'a>] {
         match moves {
             Moves::Outcome => &self.outcomes,
-            Moves::Up => &self.ups,
+            Moves::Health => &self.healths,
             Moves::Issued => &self.issued,
             Moves::Status => &self.statuses,
             Moves::Never => &[],

@@ -37,17 +37,17 @@ impl Family {
         now: UnixMillis,
         changes: &Changes<'_>,
     ) {
-        let mut moved = changes.of(metric.moves);
+        let mut rest = changes.of(metric.moves);
         let mut first = 0;
         for block in &mut self.0 {
             let end = first + block.len();
-            let (own, others) = moved.split_at(moved.partition_point(|(place, _)| *place < end));
+            let (own, others) = rest.split_at(rest.partition_point(|(place, _)| *place < end));
             if !block.update(metric, own, &changes.now[first..end]) {
                 let head = head(metric, format, first == 0);
                 let views = views(snapshot, now).map(|(_, view)| view);
                 *block = Block::new(metric, head, views.skip(first).take(block.len()));
             }
-            (moved, first) = (others, end);
+            (rest, first) = (others, end);
         }
     }
 

@@ -32,7 +32,7 @@ pub struct Revisions {
     /// A poll had an outcome.
     pub outcome: u64,
     /// A poll succeeded where the one before had not, or failed where that had not, or for another reason.
-    pub up: u64,
+    pub health: u64,
     /// A poll told of more or fewer certificates issued than the one before.
     pub issued: u64,
     /// A poll told anything else that was new.

@@ -134,15 +134,22 @@ fn an_unknown_flag_ends_with_2() {
 }
 
 #[test]
-fn a_port_in_use_is_named_and_ends_with_2() {
+fn a_port_in_use_is_named_and_ends_with_2_and_the_kept_state_is_not_touched() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap();
     let setup = Setup::new(&yaml("cas.aliyuncs.com", 5, "", ["cas-member-a"]));
-    let (code, _, log) = setup.run(&[&format!("--web.listen-address={address}")]);
+    // Of another daemon, which may be of a version that reads it.
+    std::fs::write(setup.path("state"), "another version\n").unwrap();
+    let flags = [&format!("--web.listen-address={address}"), "--state.file=state"];
+    let (code, _, log) = setup.run(&flags);
     assert_eq!(code, Some(2));
     assert!(
         log.contains(&address.to_string()) && log.contains("in use"),
         "{log}"
+    );
+    assert_eq!(
+        std::fs::read_to_string(setup.path("state")).unwrap(),
+        "another version\n"
     );
 }
 

@@ -528,6 +528,9 @@ fn generated() -> impl Strategy<Value = Generated> {
     })
 }
 
+/// In milliseconds.
+const DAY: i64 = 86_400_000;
+
 /// What users may write on their instances.
 type Labels = &'static [(&'static str, &'static str)];
 
@@ -572,34 +575,58 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// Mostly the same, so that many an answer differs from the one before in one field alone.
+fn usual() -> InstanceStatus {
+    let (text, days) = (
+        |text: &str| Some(text.to_owned()),
+        |days| Some(UnixMillis(NOW.0 + days * DAY)),
+    );
+    InstanceStatus {
+        status: text("USED"),
+        ca_type: text("SUB_ROOT"),
+        certificate_identifier: text("1"),
+        certificates_issued: Some(9),
+        certificates_quota: Some(20),
+        not_before: days(-300),
+        not_after: days(10),
+        subscription_expiry: days(9),
+    }
+}
+
+/// Mostly the usual, so that many an answer differs from the one before in one field alone.
 fn status() -> impl Strategy<Value = InstanceStatus> {
-    let text = |usual: &str, other: &str| {
-        let [usual, other] = [usual, other].map(|text| Some(text.to_owned()));
-        prop_oneof![8 => Just(usual), 1 => Just(other), 1 => Just(None)]
+    let text = |usual: Option<String>, other: &str| prop_oneof![8 => Just(usual), 1 => Just(Some(other.to_owned())), 1 => Just(None)];
+    let count =
+        |usual| prop_oneof![8 => Just(usual), 1 => Just(Some(10)), 1 => proptest::option::of(any::<i64>())];
+    let time = |usual: Option<UnixMillis>| {
+        let near = (NOW.0 - 2 * DAY)..(NOW.0 + 12 * DAY);
+        let any = proptest::option::of(any::<i64>().prop_map(UnixMillis));
+        prop_oneof![8 => Just(usual), 1 => near.prop_map(UnixMillis).prop_map(Some), 1 => any]
     };
-    let count = |usual| prop_oneof![8 => Just(Some(usual)), 1 => Just(Some(10)), 1 => proptest::option::of(any::<i64>())];
-    let day = 86_400_000;
-    let time = |days| {
-        let near = (NOW.0 - 2 * day)..(NOW.0 + 12 * day);
-        let millis = prop_oneof![8 => Just(Some(NOW.0 + days * day)), 1 => near.prop_map(Some), 1 => proptest::option::of(any::<i64>())];
-        millis.prop_map(|millis| millis.map(UnixMillis))
-    };
+    let usual = usual();
     (
-        (text("USED", "PAUSED"), text("SUB_ROOT", "ROOT"), text("1", "2")),
-        (count(9), count(20)),
-        (time(-300), time(10), time(9)),
+        text(usual.status, "PAUSED"),
+        text(usual.ca_type, "ROOT"),
+        text(usual.certificate_identifier, "2"),
+        count(usual.certificates_issued),
+        count(usual.certificates_quota),
+        time(usual.not_before),
+        time(usual.not_after),
+        time(usual.subscription_expiry),
     )
-        .prop_map(|(texts, counts, times)| InstanceStatus {
-            status: texts.0,
-            ca_type: texts.1,
-            certificate_identifier: texts.2,
-            certificates_issued: counts.0,
-            certificates_quota: counts.1,
-            not_before: times.0,
-            not_after: times.1,
-            subscription_expiry: times.2,
-        })
+        .prop_map(
+            |(status, ca_type, identifier, issued, quota, not_before, not_after, subscription)| {
+                InstanceStatus {
+                    status,
+                    ca_type,
+                    certificate_identifier: identifier,
+                    certificates_issued: issued,
+                    certificates_quota: quota,
+                    not_before,
+                    not_after,
+                    subscription_expiry: subscription,
+                }
+            },
+        )
 }
 
 fn targets_of(account: &AccountName, ids: &BTreeSet<usize>, labels: Labels) -> Vec<Arc<Target>> {
@@ -678,6 +705,10 @@ fn compare_pages(
     for account in &accounts {
         let first = Step::Targets(BTreeSet::from([0, 1, 2]), LABELS[1]);
         happen(&store, account, &others, first, &mut now);
+        for other in others.clone() {
+            let seen = Step::Success(other, Box::new(usual()));
+            happen(&store, account, &others, seen, &mut now);
+        }
     }
     let mut lasting = Format::ALL.map(|format| (format, Renderer::new(format, Scope::Scrape)));
     // Somebody who is still reading a page.

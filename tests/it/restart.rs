@@ -30,7 +30,7 @@ fn lab(world: &World, files: &Files, clock: &Clock, yaml: &str) -> Lab {
         ..host(Arc::new(Wire::new(world.clone())))
     };
     let state = StateFile::open(Path::new(PATH), files).unwrap();
-    let daemon = Daemon::poll(&config(yaml), &host, Some(&state)).unwrap();
+    let daemon = Daemon::poll(&config(yaml), &host, Some(state)).unwrap();
     Lab {
         world: world.clone(),
         host,
@@ -168,6 +168,21 @@ async fn a_damaged_file_is_set_aside_with_a_warning_and_everything_is_polled_ane
     );
     sleep(60).await;
     assert_eq!(after.metrics().of("a", "up"), Some(1.0));
+}
+
+#[test]
+fn saving_again_before_the_last_time_is_done_loses_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state");
+    let state = StateFile::open(&path, &Files::disk()).unwrap();
+    let saves = || (0..200).for_each(|_| assert_eq!(state.save().unwrap(), 0));
+    std::thread::scope(|scope| {
+        scope.spawn(saves);
+        scope.spawn(saves);
+    });
+    let left = std::fs::read_dir(folder.path()).unwrap().count();
+    assert_eq!(left, 1, "nothing but the file itself");
+    assert_eq!(Files::disk().read(&path).unwrap(), state.store.to_text().0);
 }
 
 #[tokio::test(start_paused = true)]
