@@ -32,7 +32,7 @@ const SIZES: [usize; 3] = [10, 1_000, 10_000];
 #[command(name = "scrape")]
 struct Flags {
     /// How many scrapes of each kind count, or rounds of eight at a time
-    #[arg(long, value_name = "ROUNDS", default_value_t = 24, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "ROUNDS", default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
     /// How long the crowd stays
     #[arg(long, value_name = "SECONDS", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]

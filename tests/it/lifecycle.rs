@@ -284,6 +284,24 @@ fn a_signal_to_stop_is_obeyed_though_the_start_hangs() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_signal_to_stop_is_obeyed_though_writing_the_state_hangs() {
+    let cloud = Cloud::start(&[A]).await;
+    let daemon = Daemon::start(cloud.setup(&[A]), &["--state.file=state"]).await;
+    daemon.up(A).await;
+    // What is written before it takes the file's place.
+    let partial = daemon.setup.path(&format!("state.{}.tmp", daemon.program.id()));
+    // Nobody ever reads from it. It cannot be made while something is just being written there.
+    while !Command::new("mkfifo").arg(&partial).status().unwrap().success() {}
+    daemon.program.signal("TERM");
+    let (code, log) = daemon.end().await;
+    assert_eq!(code, Some(1), "{log}");
+    assert!(
+        log.contains("cannot write the state") && log.contains("timed out"),
+        "{log}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_signal_to_stop_is_obeyed_though_a_reload_hangs_and_all_who_asked_are_answered() {
     let cloud = Cloud::start(&[A]).await;
     let daemon = Daemon::start(cloud.setup(&[A]), LIFECYCLE).await;
