@@ -1,6 +1,7 @@
 //! CPU time per scrape and memory of every server with the same series.
 //!
-//! All servers run at once and are scraped in turn, so that whatever else the machine does weighs on all alike. Each
+//! All servers run at once and are scraped in turn, so that whatever else the machine does weighs on all alike; the slow
+//! ones have the first rounds alone. Each
 //! scrape comes after a rest, in which the processor falls asleep and forgets, as it does from one scrape of Prometheus to
 //! the next. Our page is then too old to be shared with the scrape before. A ready page of ours is one that was made for
 //! another client before the rest, and is still new enough to be shared.
@@ -21,7 +22,7 @@ const SHARED: Duration = Duration::from_secs(1);
 /// From what changes, or the making of a ready page, to the scrape.
 const PAUSE: Duration = Duration::from_millis(700);
 
-/// What a server still does once its client has everything, or its facts have changed.
+/// What a server still does once its client has everything.
 const REST: Duration = Duration::from_millis(20);
 
 /// Rounds in which those are scraped that are slow.
@@ -95,11 +96,11 @@ pub(crate) async fn measure(
                 let begun = Instant::now();
                 prepare(server, mode).await?;
                 sleep(PAUSE).await;
+                let cost = scrape(server, mode).await?;
                 anyhow::ensure!(
                     server.kind != Kind::Ready || begun.elapsed() < SHARED,
                     "the ready page was too old to be shared; this machine is too slow or too busy"
                 );
-                let cost = scrape(server, mode).await?;
                 if round > 0 {
                     used.push(cost);
                 }

@@ -74,8 +74,8 @@ impl Figures {
         )?;
         writeln!(f, "|{:-<59}|{:->10}:|{:-<15}|{:-<9}|", "", "", "", "")?;
         let large = || self.costs.iter().filter(|cost| cost.instances >= 1_000);
-        // Nothing is wanted of these. The first says how far (c) to ours could go, the others what our server adds to a
-        // smaller one.
+        // Nothing is wanted of these. The first says how far (c) to ours could go; the others are to a smaller server,
+        // where what is wanted is to the same one.
         let mut told = |what: &str, ratio: Option<f64>, decimals: usize| {
             let Some(ratio) = ratio else { return Ok(()) };
             writeln!(

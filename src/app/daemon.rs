@@ -14,7 +14,7 @@ use tracing::{error, info};
 
 use super::generation::Accounts;
 use super::signals::HANGUP;
-use super::state_file::StateFile;
+use super::state_file::{LONGEST_SAVE, StateFile};
 use super::{FAILED, Signals, has_endpoint, prepare, transports};
 use crate::cli::Web;
 use crate::config::Config;
@@ -23,7 +23,8 @@ use crate::store::Store;
 use crate::telemetry::{BUILD, Telemetry};
 use crate::web;
 
-/// How long a reload may take to load the configuration and the system's CA certificates.
+/// How long the start may take to read the kept state, and a reload to load the configuration and the system's CA
+/// certificates.
 const LONGEST_LOAD: Duration = Duration::from_secs(10);
 
 /// How many loads may hang: nothing stops a thread that reads from a file system that does.
@@ -31,9 +32,6 @@ const LOADS: usize = 4;
 
 /// How long calls and requests under way may take to end after a signal; the web server takes 5 s at most.
 const GRACE: Duration = Duration::from_secs(7);
-
-/// How long the state may take to be written at the end.
-const LONGEST_SAVE: Duration = Duration::from_secs(5);
 
 /// A daemon that is running, as long as the host's tasks are.
 #[derive(Debug)]
@@ -77,12 +75,10 @@ impl Daemon {
         };
         let listeners = web::bind(&web.listen_addresses).await?;
         let addresses = listeners.addresses().to_vec();
-        let files = host.files.clone();
-        let opening = tokio::task::spawn_blocking(move || {
-            let opened = state.map(|path| StateFile::open(&path, &files));
-            opened.transpose()
-        });
-        let state = opening.await.expect("no file makes opening panic")?;
+        let state = match state {
+            Some(path) => Some(open(path, host).await?),
+            None => None,
+        };
         let daemon = Self::poll(config, host, state)?;
         let (reload, reloads) = mpsc::channel(1);
         let site = web::Site::new(
@@ -221,6 +217,18 @@ async fn start(path: &Path, web: Web, state: Option<&Path>) -> anyhow::Result<St
     })
 }
 
+/// What was kept of the process before.
+async fn open(path: PathBuf, host: &Host) -> anyhow::Result<StateFile> {
+    let (file, files) = (path.clone(), host.files.clone());
+    let opening = tokio::task::spawn_blocking(move || StateFile::open(&file, &files));
+    let opened = tokio::time::timeout(LONGEST_LOAD, opening).await;
+    let opened = opened.with_context(|| {
+        let (file, seconds) = (path.display(), LONGEST_LOAD.as_secs());
+        format!("{file}: the state is not read within {seconds} s; does its file system hang?")
+    })?;
+    opened.expect("no file makes opening panic")
+}
+
 /// Waits for the end of everything that runs, and keeps what is known.
 async fn end(host: &Host, state: Option<StateFile>) -> ExitCode {
     if let Err(failed) = host.tasks.join(GRACE).await {
@@ -228,11 +236,21 @@ async fn end(host: &Host, state: Option<StateFile>) -> ExitCode {
         return ExitCode::from(FAILED);
     }
     if let Some(state) = state {
+        let path = state.path().to_owned();
         let saving = tokio::task::spawn_blocking(move || state.save());
-        let saved = tokio::time::timeout(LONGEST_SAVE, saving).await;
-        let saved = saved.unwrap_or_else(|_| Ok(Err(io::ErrorKind::TimedOut.into())));
-        if let Err(error) = saved.map_err(io::Error::other).flatten() {
-            error!(%error, "cannot write the state");
+        let why = match tokio::time::timeout(LONGEST_SAVE, saving).await {
+            Ok(saved) => saved
+                .map_err(io::Error::other)
+                .flatten()
+                .err()
+                .map(|error| error.to_string()),
+            Err(_) => Some(format!(
+                "not written within {} s; does its file system hang?",
+                LONGEST_SAVE.as_secs()
+            )),
+        };
+        if let Some(error) = why {
+            error!(file = %path.display(), error, "cannot write the state");
             return ExitCode::from(FAILED);
         }
     }

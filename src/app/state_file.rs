@@ -17,6 +17,9 @@ use crate::store::Store;
 /// more.
 const WAIT: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
 
+/// How long a write may take until it is told of, and given up at the end.
+pub(super) const LONGEST_SAVE: Duration = Duration::from_secs(5);
+
 /// The wait in writes: writing takes 2 % of the time at the most, unless even the longest wait is too short for that.
 const WRITES: u32 = 50;
 
@@ -92,10 +95,20 @@ impl StateFile {
             let start = Instant::now();
             let file = self.clone();
             // Encoding and syncing thousands of instances takes longer than others should wait.
-            let saved = tokio::task::spawn_blocking(move || file.save()).await;
-            let saved = saved.map_err(io::Error::other).flatten();
-            wait = (start.elapsed() * WRITES).clamp(WAIT.0, WAIT.1);
+            let mut saving = tokio::task::spawn_blocking(move || file.save());
             let path = self.path.display();
+            let saved = loop {
+                tokio::select! {
+                    saved = &mut saving => break saved.map_err(io::Error::other).flatten(),
+                    () = tokio::time::sleep(LONGEST_SAVE), if !failing => {
+                        failing = true;
+                        warn!(file = %path, "the state is not written within {} s; does its file system hang?", LONGEST_SAVE.as_secs());
+                    }
+                    // The last write waits for this one, and not for ever.
+                    () = stop.cancelled() => return,
+                }
+            };
+            wait = (start.elapsed() * WRITES).clamp(WAIT.0, WAIT.1);
             match &saved {
                 Ok(_) if failing => info!(file = %path, "the state can be written again"),
                 Err(error) if !failing => warn!(file = %path, %error, "cannot write the state"),
@@ -104,6 +117,11 @@ impl StateFile {
             failing = saved.is_err();
             written = saved.ok();
         }
+    }
+
+    /// Where it is kept.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Writes the store in one step; returns the revision that was written. Blocks.

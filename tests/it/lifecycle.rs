@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use aliyun_pca_exporter::simulator::{Delay, Fault, Network, Oddity};
@@ -90,6 +90,18 @@ fn once_it_is_read(path: &Path) -> File {
             Err(error) => assert!(Instant::now() < deadline, "nobody reads it: {error}"),
         }
         std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// Makes a pipe where there is nothing, or soon.
+fn make_pipe(path: &Path) {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let made = Command::new("mkfifo").arg(path).stderr(Stdio::null()).status();
+        if made.unwrap().success() {
+            return;
+        }
+        assert!(Instant::now() < deadline, "{} stays", path.display());
     }
 }
 
@@ -273,7 +285,8 @@ fn a_signal_to_stop_is_obeyed_though_the_start_hangs() {
         let path = setup.path(hangs);
         let _ = std::fs::remove_file(&path);
         assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
-        let program = Program::start(setup.command(&[]).arg("--state.file").arg(setup.path("state")));
+        let flags = ["--web.listen-address=127.0.0.1:0", "--state.file=state"];
+        let program = Program::start(&mut setup.command(&flags));
         // Nobody ever writes to it.
         let _pipe = once_it_is_read(&path);
         program.signal("TERM");
@@ -291,12 +304,19 @@ async fn a_signal_to_stop_is_obeyed_though_writing_the_state_hangs() {
     // What is written before it takes the file's place.
     let partial = daemon.setup.path(&format!("state.{}.tmp", daemon.program.id()));
     // Nobody ever reads from it. It cannot be made while something is just being written there.
-    while !Command::new("mkfifo").arg(&partial).status().unwrap().success() {}
+    beside(move || make_pipe(&partial)).await;
+    let (daemon, line) = daemon.logged("does its file system hang?").await;
+    assert!(
+        line.contains("level=warn") && line.contains("file=state"),
+        "{line}"
+    );
     daemon.program.signal("TERM");
     let (code, log) = daemon.end().await;
     assert_eq!(code, Some(1), "{log}");
     assert!(
-        log.contains("cannot write the state") && log.contains("timed out"),
+        log.contains(
+            "level=error message=\"cannot write the state\" file=state error=\"not written within 5 s"
+        ),
         "{log}"
     );
 }
