@@ -7,28 +7,21 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context as _;
 use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
 use super::generation::Accounts;
+use super::load::{self, LOADS};
 use super::signals::HANGUP;
 use super::state_file::{LONGEST_SAVE, StateFile};
-use super::{FAILED, Signals, has_endpoint, prepare, transports};
+use super::{FAILED, Signals, prepare};
 use crate::cli::Web;
 use crate::config::Config;
 use crate::host::{Host, ServiceManager};
 use crate::store::Store;
 use crate::telemetry::{BUILD, Telemetry};
 use crate::web;
-
-/// How long the start may take to read the kept state, and a reload to load the configuration and the system's CA
-/// certificates.
-const LONGEST_LOAD: Duration = Duration::from_secs(10);
-
-/// How many loads may hang: nothing stops a thread that reads from a file system that does.
-const LOADS: usize = 4;
 
 /// How long calls and requests under way may take to end after a signal; the web server takes 5 s at most.
 const GRACE: Duration = Duration::from_secs(7);
@@ -76,7 +69,7 @@ impl Daemon {
         let listeners = web::bind(&web.listen_addresses).await?;
         let addresses = listeners.addresses().to_vec();
         let state = match state {
-            Some(path) => Some(open(path, host).await?),
+            Some(path) => Some(load::state(&path, &host.files).await?),
             None => None,
         };
         let daemon = Self::poll(config, host, state)?;
@@ -178,7 +171,7 @@ pub(super) async fn run(path: &Path, web: Web, state: Option<&Path>) -> anyhow::
         };
         // A file system that hangs must hold up the reload alone.
         let loaded = tokio::select! {
-            loaded = load(path, &host, &loads) => loaded,
+            loaded = load::configuration(path, &host, &loads) => loaded,
             signal = signals.next_to_stop() => {
                 info!(signal, "stopping");
                 break;
@@ -217,18 +210,6 @@ async fn start(path: &Path, web: Web, state: Option<&Path>) -> anyhow::Result<St
     })
 }
 
-/// What was kept of the process before.
-async fn open(path: PathBuf, host: &Host) -> anyhow::Result<StateFile> {
-    let (file, files) = (path.clone(), host.files.clone());
-    let opening = tokio::task::spawn_blocking(move || StateFile::open(&file, &files));
-    let opened = tokio::time::timeout(LONGEST_LOAD, opening).await;
-    let opened = opened.with_context(|| {
-        let (file, seconds) = (path.display(), LONGEST_LOAD.as_secs());
-        format!("{file}: the state is not read within {seconds} s; does its file system hang?")
-    })?;
-    opened.expect("no file makes opening panic")
-}
-
 /// Waits for the end of everything that runs, and keeps what is known.
 async fn end(host: &Host, state: Option<StateFile>) -> ExitCode {
     if let Err(failed) = host.tasks.join(GRACE).await {
@@ -256,24 +237,6 @@ async fn end(host: &Host, state: Option<StateFile>) -> ExitCode {
     }
     info!("stopped");
     ExitCode::SUCCESS
-}
-
-/// What the file says now, and a host that calls as it says.
-async fn load(path: &Path, host: &Host, loads: &Arc<Semaphore>) -> anyhow::Result<(Host, Config)> {
-    let place = Arc::clone(loads).try_acquire_owned();
-    let place = place.context("the reloads before this one still hang; a restart is needed")?;
-    let (file, host) = (path.to_owned(), host.clone());
-    let loading = tokio::task::spawn_blocking(move || {
-        let _place = place;
-        let config = Config::load(&file, &host.files, has_endpoint)?;
-        Ok((transports(&host, config.poll.timeout)?, config))
-    });
-    let loaded = tokio::time::timeout(LONGEST_LOAD, loading).await;
-    let loaded = loaded.with_context(|| {
-        let (file, seconds) = (path.display(), LONGEST_LOAD.as_secs());
-        format!("{file}: not loaded within {seconds} s; does a file system hang, its own or that of the CA certificates?")
-    })?;
-    loaded.expect("no configuration makes loading panic")
 }
 
 /// Takes over what was loaded, or says why not and keeps the configuration that is in force.

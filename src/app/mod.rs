@@ -6,6 +6,7 @@ mod daemon;
 mod generation;
 mod healthcheck;
 mod live;
+mod load;
 mod logging;
 mod once;
 mod ram_policy;

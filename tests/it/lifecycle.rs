@@ -267,7 +267,7 @@ async fn a_reload_that_hangs_is_told_of_and_the_next_one_works() {
     let path = daemon.setup.path("config.yaml");
     std::fs::remove_file(&path).unwrap();
     // Nobody ever writes to it.
-    assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
+    make_pipe(&path);
     daemon.program.signal("HUP");
     daemon.reloaded(false).await;
     let (daemon, line) = daemon.logged("cannot reload").await;
@@ -284,7 +284,7 @@ fn a_signal_to_stop_is_obeyed_though_the_start_hangs() {
         let setup = Setup::new(&yaml("http://127.0.0.1:9", 10, "interval: 1m", [A]));
         let path = setup.path(hangs);
         let _ = std::fs::remove_file(&path);
-        assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
+        make_pipe(&path);
         let flags = ["--web.listen-address=127.0.0.1:0", "--state.file=state"];
         let program = Program::start(&mut setup.command(&flags));
         // Nobody ever writes to it.
@@ -294,6 +294,16 @@ fn a_signal_to_stop_is_obeyed_though_the_start_hangs() {
         assert_eq!(code, Some(0), "{hangs}: {log}");
         assert!(log.contains("stopped before it had started"), "{hangs}: {log}");
     }
+}
+
+#[test]
+fn a_start_whose_state_hangs_ends_with_2_and_says_so() {
+    let setup = Setup::new(&yaml("http://127.0.0.1:9", 10, "interval: 1m", [A]));
+    // Nobody ever writes to it.
+    make_pipe(&setup.path("state"));
+    let (code, _, log) = setup.run(&["--web.listen-address=127.0.0.1:0", "--state.file=state"]);
+    assert_eq!(code, Some(2), "{log}");
+    assert!(log.contains("state: not loaded within 10 s"), "{log}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -329,7 +339,7 @@ async fn a_signal_to_stop_is_obeyed_though_a_reload_hangs_and_all_who_asked_are_
     let path = daemon.setup.path("config.yaml");
     std::fs::remove_file(&path).unwrap();
     // Once it is read, a reload is under way, and is so for ever.
-    assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
+    make_pipe(&path);
     daemon.program.signal("HUP");
     let _pipe = beside(move || once_it_is_read(&path)).await;
     let mut asked = Vec::new();
