@@ -1,10 +1,9 @@
 //! CPU time per scrape and memory of every server with the same series.
 //!
 //! All servers run at once and are scraped in turn, so that whatever else the machine does weighs on all alike; the slow
-//! ones have the first rounds alone. Each
-//! scrape comes after a rest, in which the processor falls asleep and forgets, as it does from one scrape of Prometheus to
-//! the next. Our page is then too old to be shared with the scrape before. A ready page of ours is one that was made for
-//! another client before the rest, and is still new enough to be shared.
+//! ones have the first rounds alone. Each scrape comes after a rest, in which the processor falls asleep and forgets, as it
+//! does from one scrape of Prometheus to the next. Our page is then too old to be shared with the scrape before. A ready
+//! page of ours is one that was made for another client before the rest, and is still new enough to be shared.
 
 use std::path::Path;
 use std::time::Duration;
